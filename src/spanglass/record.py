@@ -1,0 +1,159 @@
+"""What one call was, in no convention's words: readers fill it, writers turn it into attributes.
+
+Times are nanoseconds; a time on its own is since the Unix epoch. What is not known is None.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Part:
+    """One piece of a message's content: `kind` is text, image, audio, file, refusal, or the API's own word."""
+
+    kind: str
+    text: str | None = None
+    url: str | None = None
+    mime: str | None = None
+    name: str | None = None
+    id: str | None = None
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """A call that the model asked for; `arguments` is the JSON text, or a custom tool's free text."""
+
+    id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+
+
+@dataclass(slots=True)
+class Message:
+    """One message, sent or received. `parts` is used where the content is more than one text."""
+
+    role: str | None = None
+    content: str | None = None
+    parts: list[Part] | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+    refusal: str | None = None
+    reasoning: str | None = None
+    function_name: str | None = None
+    function_arguments: str | None = None
+    finish_reason: str | None = None
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens as the provider counted them; `details` holds the counts that have no field, by dotted name."""
+
+    prompt: int | None = None
+    completion: int | None = None
+    total: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    prompt_audio: int | None = None
+    reasoning: int | None = None
+    completion_audio: int | None = None
+    details: dict[str, int] | None = None
+
+
+@dataclass(slots=True)
+class Failure:
+    """The exception that left the call, and what the API said in it; `type` is the exception's qualified name."""
+
+    type: str
+    message: str
+    stacktrace: str | None = None
+    status: int | None = None
+    code: str | None = None
+    param: str | None = None
+    api_type: str | None = None
+    request_id: str | None = None
+    cancelled: bool = False
+
+    @property
+    def name(self) -> str:
+        """The exception's class without its module."""
+        return self.type.rpartition(".")[2]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One HTTP request behind the call. `start` and `end` are monotonic; `end` is when `send` came back."""
+
+    number: int
+    start: int
+    end: int = 0
+    method: str | None = None
+    url: str | None = None
+    address: str | None = None
+    port: int | None = None
+    status: int | None = None
+    failure: Failure | None = None
+    request_id: str | None = None
+    retry_after: str | None = None
+    processing_ms: float | None = None
+    limits: dict[str, str] | None = None
+    backoff: int | None = None
+    backoff_source: str | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class StreamStats:
+    """How a stream went. Durations are nanoseconds; `first` is from the call's start."""
+
+    outcome: str = "open"
+    chunks: int = 0
+    first: int | None = None
+    longest_gap: int | None = None
+    estimated_tokens: int | None = None
+
+
+@dataclass(slots=True)
+class Split:
+    """Where the call's time went, in nanoseconds; the four make up the whole."""
+
+    attempts: int
+    backoff: int
+    body: int
+    rest: int
+
+
+@dataclass(slots=True)
+class Record:
+    """Everything known of one call when it ends."""
+
+    name: str
+    kind: str
+    operation: str
+    start: int = 0
+    duration: int = 0
+    system: str | None = None
+    provider: str | None = None
+    address: str | None = None
+    port: int | None = None
+    helper: str | None = None
+    streamed: bool = False
+    request_model: str | None = None
+    response_model: str | None = None
+    response_id: str | None = None
+    service_tier: str | None = None
+    fingerprint: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tools: list[Any] | None = None
+    input_messages: list[Message] | None = None
+    output_messages: list[Message] | None = None
+    input_value: str | None = None
+    input_mime: str | None = None
+    output_value: str | None = None
+    output_mime: str | None = None
+    usage: Usage | None = None
+    failure: Failure | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    stream: StreamStats | None = None
+    split: Split | None = None
+    context: dict[str, Any] | None = None

@@ -1,0 +1,92 @@
+"""Every option: one row each, read from code, then from the environment, then its default."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip().lower() for name in text.split(",") if name.strip())
+
+
+def _word(text: str) -> str:
+    return text.strip().lower()
+
+
+class Option(NamedTuple):
+    """One row: the field of `Settings`, its variable, its default, how its text is read, what it allows and means."""
+
+    field: str
+    variable: str
+    default: Any
+    read: Callable[[str], Any]
+    allowed: tuple[str, ...]
+    meaning: str
+
+
+OPTIONS = (
+    Option(
+        "conventions",
+        "SPANGLASS_CONVENTIONS",
+        ("openinference", "spanglass"),
+        _names,
+        ("openinference", "spanglass", "gen_ai"),
+        "The attribute names to write; the first one names the span and sets its status.",
+    ),
+    Option(
+        "attempt_spans",
+        "SPANGLASS_ATTEMPT_SPANS",
+        "retries",
+        _word,
+        ("retries", "always", "off"),
+        "Spans for HTTP attempts: one for each where a call took more than one or failed, always, or none.",
+    ),
+    Option(
+        "content",
+        "SPANGLASS_CONTENT",
+        "on",
+        _word,
+        ("on", "off"),
+        "Whether prompts, responses, tools, parameters and error texts are recorded.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of one instrumentor; `Settings.load()` reads what is not given from the environment.
+
+    Raises ValueError, with a sentence that names the variable and what it allows, for a value that is not allowed.
+    """
+
+    conventions: tuple[str, ...] = ("openinference", "spanglass")
+    attempt_spans: str = "retries"
+    content: str = "on"
+
+    def __post_init__(self) -> None:
+        for option in OPTIONS:
+            value = getattr(self, option.field)
+            given = value if isinstance(value, tuple) else (value,)
+            wrong = [name for name in given if name not in option.allowed]
+            if wrong or not given:
+                message = (
+                    f"{option.variable} (or {option.field}=) cannot be {','.join(map(str, given))!r}: "
+                    f"use {'one or more' if isinstance(option.default, tuple) else 'one'} of "
+                    f"{', '.join(option.allowed)}."
+                )
+                raise ValueError(message)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":
+        """Return the settings: `given` wins over the environment, and that over the defaults."""
+        environ = os.environ if environ is None else environ
+        known = {field.name for field in fields(cls)}
+        for name in given:
+            if name not in known:
+                message = f"{name!r} is not a setting: use one of {', '.join(sorted(known))}."
+                raise ValueError(message)
+        values = {
+            option.field: option.read(environ[option.variable]) for option in OPTIONS if environ.get(option.variable)
+        }
+        return cls(**{**values, **given})
