@@ -82,7 +82,11 @@ class Failure:
 
 @dataclass(slots=True)
 class Attempt:
-    """One HTTP request behind the call. `start` and `end` are monotonic; `end` is when `send` came back."""
+    """One HTTP request behind the call, the first is number 1. `start` and `end` count from the call's start.
+
+    `end` is when the SDK had the response: all of it, or of a stream the headers. `wait` is what the server asked for
+    in the header `wait_source`, and `backoff` what really passed before the next attempt.
+    """
 
     number: int
     start: int
@@ -95,6 +99,8 @@ class Attempt:
     failure: Failure | None = None
     request_id: str | None = None
     retry_after: str | None = None
+    wait: int | None = None
+    wait_source: str | None = None
     processing_ms: float | None = None
     limits: dict[str, str] | None = None
     backoff: int | None = None

@@ -1,0 +1,6 @@
+"""Every OpenAI call as OpenTelemetry spans: what was sent, what came back, every attempt, every stream."""
+
+from spanglass.instrumentor import OpenAIInstrumentor
+from spanglass.settings import Settings
+
+__all__ = ["OpenAIInstrumentor", "Settings"]

@@ -1,0 +1,126 @@
+"""What is wrapped, as a table; applied and undone, counted."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from threading import RLock
+from typing import Any, NamedTuple
+
+import wrapt
+
+from spanglass.calls.callers import (
+    Wrapper,
+    build,
+    family_of,
+    method,
+    method_async,
+    request,
+    request_async,
+    send,
+    send_async,
+    stream,
+    stream_async,
+)
+from spanglass.endpoints import ENDPOINTS
+from spanglass.guard import guard
+
+
+class Target(NamedTuple):
+    """One attribute of one class, and what goes around it."""
+
+    module: str
+    owner: str
+    name: str
+    wrapper: Callable[[Any], Wrapper]
+
+
+def _as_is(wrapper: Wrapper) -> Callable[[Any], Wrapper]:
+    return lambda _: wrapper
+
+
+def _for_family(wrapper: Callable[..., Any]) -> Callable[[Any], Wrapper]:
+    return lambda module: partial(wrapper, family_of(module))
+
+
+CHAT = ENDPOINTS["post", "/chat/completions"]
+# The class stands in the package up to 1.5x, and one module deeper since.
+COMPLETIONS = ("openai.resources.chat.completions", "openai.resources.chat.completions.completions")
+
+TARGETS = (
+    Target("openai._base_client", "SyncAPIClient", "request", _as_is(request)),
+    Target("openai._base_client", "AsyncAPIClient", "request", _as_is(request_async)),
+    Target("openai._base_client", "BaseClient", "_build_request", _as_is(build)),
+    Target("openai._streaming", "Stream", "__stream__", _as_is(stream)),
+    Target("openai._streaming", "AsyncStream", "__stream__", _as_is(stream_async)),
+    *(Target(module, "Client", "send", _for_family(send)) for module in ("httpx", "httpx2")),
+    *(Target(module, "AsyncClient", "send", _for_family(send_async)) for module in ("httpx", "httpx2")),
+    *(
+        Target(module, owner, name, _as_is(partial(wrapper, CHAT, name)))
+        for module in COMPLETIONS
+        for owner, wrapper in (("Completions", method), ("AsyncCompletions", method_async))
+        for name in ("create", "parse")
+    ),
+)
+
+
+class Patch(NamedTuple):
+    """What was put in place, and what stood there before."""
+
+    owner: type
+    name: str
+    before: Any
+    wrapper: Any
+
+
+_lock = RLock()
+_users = 0
+_hooked: set[str] = set()
+_patches: list[Patch] = []
+
+
+def apply() -> None:
+    """Put the wrappers in place where they are not, now and as modules are imported; each call wants one `undo`."""
+    global _users  # noqa: PLW0603 - the process has one set of patches
+    with _lock:
+        _users += 1
+        if _users > 1:
+            return
+        for module in dict.fromkeys(target.module for target in TARGETS):
+            if module in _hooked:
+                _imported(sys.modules.get(module))
+            else:
+                # A hook cannot be taken back: one a process, which asks whether it is wanted.
+                _hooked.add(module)
+                wrapt.register_post_import_hook(_imported, module)
+
+
+def undo() -> None:
+    """Put back what stood there, once nobody wants the wrappers; another's wrapper around ours is left alone."""
+    global _users  # noqa: PLW0603 - as above
+    with _lock:
+        _users -= 1
+        if _users:
+            return
+        for patch in _patches:
+            if patch.owner.__dict__.get(patch.name) is patch.wrapper:
+                setattr(patch.owner, patch.name, patch.before)
+        _patches.clear()
+
+
+def _imported(module: Any) -> None:
+    with guard, _lock:
+        if _users == 0 or module is None:
+            return
+        for target in TARGETS:
+            owner = vars(module).get(target.owner)
+            if target.module == module.__name__ and owner is not None:
+                _patch(owner, target.name, target.wrapper(module))
+
+
+def _patch(owner: type, name: str, wrapper: Wrapper) -> None:
+    before = owner.__dict__.get(name)
+    if before is None or any(patch.owner is owner and patch.name == name for patch in _patches):
+        return
+    around = wrapt.FunctionWrapper(before, wrapper)
+    setattr(owner, name, around)
+    _patches.append(Patch(owner, name, before, around))

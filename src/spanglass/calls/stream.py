@@ -1,0 +1,188 @@
+"""A stream's chunks, seen as the caller takes them, and its bytes, watched for how it is left.
+
+    send ─▶ WatchedBytes ─▶ the SDK's generator ─▶ accumulate() ─▶ the caller
+               close, drop                          chunks, end, exception
+
+The caller keeps the SDK's own stream object; `accumulate` stands between it and the generator that it reads from.
+"""
+
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from time import perf_counter_ns
+from typing import Any, Protocol
+
+from spanglass.endpoints.endpoint import Accumulates
+from spanglass.guard import guard
+from spanglass.record import StreamStats
+
+BATCH = 64
+
+
+class Call(Protocol):
+    """What a stream asks of its call."""
+
+    origin: int
+
+    def finish(self, outcome: str, error: BaseException | None, at: int) -> None:
+        """End the call now."""
+        ...
+
+    def leave(self, outcome: str, at: int) -> None:
+        """End the call now, or soon where ending it now could meet a lock that this very thread holds."""
+        ...
+
+    def lose(self, at: int) -> None:
+        """End the call soon."""
+        ...
+
+
+class StreamState:
+    """What has arrived of a stream; `last` is monotonic."""
+
+    __slots__ = ("accumulator", "call", "chunks", "first", "gap", "inner", "last", "pending")
+
+    def __init__(self, call: Call, accumulator: Accumulates) -> None:
+        self.call = call
+        self.accumulator = accumulator
+        self.pending: list[Any] = []
+        self.chunks = 0
+        self.first = 0
+        self.last = perf_counter_ns()
+        self.gap = 0
+        self.inner: weakref.ref[Any] | None = None
+
+    def feed(self) -> None:
+        """Hand the pending chunks to the accumulator."""
+        pending, self.pending = self.pending, []
+        self.chunks += len(pending)
+        with guard:
+            self.accumulator.feed(pending)
+
+    def end(self) -> None:
+        """The stream has come to its end."""
+        self.feed()
+        self.call.finish("completed" if self.accumulator.terminal else "truncated", None, perf_counter_ns())
+
+    def fail(self, error: BaseException) -> None:
+        """An exception came out of the stream."""
+        self.feed()
+        self.call.finish("error" if isinstance(error, Exception) else "cancelled", error, perf_counter_ns())
+
+    def closed(self) -> None:
+        """The bytes were closed: by the caller, unless the SDK's generator is running, or is being collected."""
+        if self.inner is not None:
+            inner = self.inner()
+            if inner is None or getattr(inner, "gi_running", False) or getattr(inner, "ag_running", False):
+                return
+        self.call.leave("closed", perf_counter_ns())
+
+    def dropped(self) -> None:
+        """Nobody holds the bytes any more. This runs in a finaliser: nothing is finished here."""
+        self.call.lose(self.last)
+
+    def stats(self, outcome: str) -> StreamStats:
+        """Return how the stream went. One that was left after the model had said that it is done is complete."""
+        self.feed()
+        if outcome in {"closed", "abandoned"} and self.accumulator.terminal:
+            outcome = "completed"
+        first = self.first - self.call.origin if self.first else None
+        gap = self.gap if self.chunks > 1 else None
+        return StreamStats(outcome, self.chunks, first, gap, self.accumulator.bearing)
+
+
+def accumulate(state: StreamState, inner: Iterator[Any]) -> Iterator[Any]:
+    """Yield the chunks of the SDK's generator as they are taken, and note them."""
+    state.inner = weakref.ref(inner)
+    waiting = 0
+    try:
+        for chunk in inner:
+            now = perf_counter_ns()
+            if state.first == 0:
+                state.first = now
+            elif now - state.last > state.gap:
+                state.gap = now - state.last
+            state.last = now
+            state.pending += [chunk]
+            waiting += 1
+            if waiting == BATCH:
+                waiting = 0
+                state.feed()
+            yield chunk
+    except GeneratorExit:
+        inner.close()  # type: ignore[attr-defined]
+        raise
+    except BaseException as error:
+        state.fail(error)
+        raise
+    state.end()
+
+
+async def accumulate_async(state: StreamState, inner: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Yield as `accumulate` does: the same lines, since a loop body cannot be shared without a call a chunk."""
+    state.inner = weakref.ref(inner)
+    waiting = 0
+    try:
+        async for chunk in inner:
+            now = perf_counter_ns()
+            if state.first == 0:
+                state.first = now
+            elif now - state.last > state.gap:
+                state.gap = now - state.last
+            state.last = now
+            state.pending += [chunk]
+            waiting += 1
+            if waiting == BATCH:
+                waiting = 0
+                state.feed()
+            yield chunk
+    except GeneratorExit:
+        await inner.aclose()  # type: ignore[attr-defined]
+        raise
+    except BaseException as error:
+        state.fail(error)
+        raise
+    state.end()
+
+
+class Watched:
+    """A response's bytes, handed on as they are; tells its state when they are closed, and when they are dropped."""
+
+    def __init__(self, stream: Any, state: StreamState) -> None:
+        self._stream = stream
+        self._state = state
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)  # `.elapsed`, among others
+
+    def __del__(self) -> None:
+        self._state.dropped()
+
+
+class WatchedBytes(Watched):
+    """The bytes of a sync response."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def close(self) -> None:
+        """Close the bytes, and tell."""
+        try:
+            self._stream.close()
+        finally:
+            with guard:
+                self._state.closed()
+
+
+class AsyncWatchedBytes(Watched):
+    """The bytes of an async response."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._stream.__aiter__()  # type: ignore[no-any-return]
+
+    async def aclose(self) -> None:
+        """Close the bytes, and tell."""
+        try:
+            await self._stream.aclose()
+        finally:
+            with guard:
+                self._state.closed()

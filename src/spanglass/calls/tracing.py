@@ -1,0 +1,124 @@
+"""What calls are traced with: settings, a tracer and the writers chosen. Turns a record into spans."""
+
+from importlib.metadata import version
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
+
+from spanglass.calls.attempts import FAILED
+from spanglass.record import Attempt, Failure, Record
+from spanglass.semconv import SCHEMA_URL, otel
+from spanglass.semconv import openinference as oi
+from spanglass.semconv import spanglass as own
+from spanglass.settings import Settings
+from spanglass.writers import writers
+from spanglass.writers.extras import attempt_attributes
+from spanglass.writers.redaction import redact
+from spanglass.writers.values import clean
+
+SCOPE = "spanglass"
+# The keys under which OpenInference's context managers keep what an application says of its spans.
+CONTEXT = (
+    oi.SESSION_ID,
+    oi.USER_ID,
+    oi.METADATA,
+    oi.TAG_TAGS,
+    oi.LLM_PROMPT_TEMPLATE_TEMPLATE,
+    oi.LLM_PROMPT_TEMPLATE_VERSION,
+    oi.LLM_PROMPT_TEMPLATE_VARIABLES,
+)
+
+
+class Tracing:
+    """One way to trace; the process has one or none."""
+
+    __slots__ = ("extras", "settings", "tracer", "writers")
+
+    def __init__(self, settings: Settings, tracer_provider: TracerProvider | None) -> None:
+        self.settings = settings
+        self.tracer = trace.get_tracer(SCOPE, version(SCOPE), tracer_provider, SCHEMA_URL)
+        self.writers = writers(settings.conventions)
+        self.extras = "spanglass" in settings.conventions
+
+    def start(self, record: Record, context: Context) -> Span:
+        """Start the span of a call, with what a sampler may ask for."""
+        attributes: dict[str, Any] = {}
+        for writer in self.writers:
+            writer.start(record, attributes)
+        return self.tracer.start_span(
+            self.writers[0].span_name(record), context, SpanKind.CLIENT, attributes, start_time=record.start
+        )
+
+    def read_context(self, record: Record, context: Context) -> None:
+        """Note what the application has said of its spans."""
+        for key in CONTEXT:
+            if key in context:
+                if record.context is None:
+                    record.context = {}
+                record.context[key] = context[key]
+
+    def write(self, span: Span, record: Record) -> None:
+        """Write all that is known of a call that has ended to its span, and the spans of its attempts."""
+        if self.settings.content == "off":
+            redact(record)
+        attributes: dict[str, Any] = {}
+        for writer in self.writers:
+            writer.write(record, attributes)
+        clean(attributes)
+        span.set_attributes(attributes)
+        if record.stream is not None and record.stream.first is not None:
+            span.add_event(oi.FIRST_TOKEN_STREAM_EVENT, timestamp=record.start + record.stream.first)
+        if record.failure is not None:
+            self._fail(span, record.failure, record.start + record.duration)
+        elif self.writers[0].marks_success and (record.stream is None or record.stream.outcome == "completed"):
+            span.set_status(StatusCode.OK)
+        if record.attempts and self._wants_attempts(record):
+            self._write_attempts(span, record)
+
+    def _fail(self, span: Span, failure: Failure, end: int) -> None:
+        attributes: dict[str, Any] = {
+            otel.EXCEPTION_TYPE: failure.type,
+            otel.EXCEPTION_MESSAGE: failure.message,
+            otel.EXCEPTION_STACKTRACE: failure.stacktrace,
+            otel.EXCEPTION_ESCAPED: True,
+        }
+        if self.extras:
+            attributes[own.SPANGLASS_ERROR_CODE] = failure.code
+            attributes[own.SPANGLASS_ERROR_TYPE] = failure.api_type
+            attributes[own.SPANGLASS_ERROR_PARAM] = failure.param
+            attributes[own.SPANGLASS_RESPONSE_REQUEST_ID] = failure.request_id
+        clean(attributes)
+        span.add_event(otel.EXCEPTION, attributes, end)
+        if not failure.cancelled:
+            span.set_status(StatusCode.ERROR, f"{failure.name}: {attributes[otel.EXCEPTION_MESSAGE]}")
+
+    def _wants_attempts(self, record: Record) -> bool:
+        wanted = self.settings.attempt_spans
+        if wanted == "retries":
+            return len(record.attempts) > 1 or _went_wrong(record.attempts[0])
+        return wanted == "always"
+
+    def _write_attempts(self, span: Span, record: Record) -> None:
+        context = trace.set_span_in_context(span, Context())
+        for attempt in record.attempts:
+            attributes = attempt_attributes(attempt, extras=self.extras)
+            if record.context:
+                attributes |= record.context
+            clean(attributes)
+            child = self.tracer.start_span(
+                "attempt", context, attributes=attributes, start_time=record.start + attempt.start
+            )
+            if attempt.failure is not None:
+                child.set_status(StatusCode.ERROR, f"{attempt.failure.name}: {attempt.failure.message}")
+            elif attempt.status is not None and attempt.status >= FAILED:
+                child.set_status(StatusCode.ERROR, f"HTTP {attempt.status}")
+            child.end(record.start + attempt.end)
+
+
+def _went_wrong(attempt: Attempt) -> bool:
+    return attempt.failure is not None or attempt.status is None or attempt.status >= FAILED
+
+
+current: Tracing | None = None

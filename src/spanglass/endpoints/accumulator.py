@@ -1,0 +1,153 @@
+"""The chunks of a chat stream, merged into the response that they add up to."""
+
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from typing import Any
+
+from spanglass.endpoints.shapes import fields, items, whole
+
+# Of the whole response: the first value that is not empty counts.
+HEAD = ("id", "created", "model", "service_tier", "system_fingerprint")
+# Sent whole, not in pieces.
+WHOLE = frozenset({"role", "id", "type", "index", "name", "expires_at", "object"})
+
+
+class Pieces(list[str]):
+    """A text that arrives in pieces, joined once at the end."""
+
+    __slots__ = ()
+
+
+class ChatAccumulator:
+    """`feed` takes chunks, models or dicts; `settle` gives the response; nothing is parsed twice."""
+
+    __slots__ = ("_choices", "_head", "_usage", "bearing")
+
+    def __init__(self) -> None:
+        self.bearing = 0
+        self._head: dict[str, Any] = {}
+        self._choices: dict[int, dict[str, Any]] = {}
+        self._usage: Any = None
+
+    @property
+    def terminal(self) -> bool:
+        """Whether every choice that was seen has its finish reason."""
+        return bool(self._choices) and all(choice["finish_reason"] for choice in self._choices.values())
+
+    def feed(self, chunks: Iterable[Any]) -> None:
+        """Take some more chunks. The common one, a piece of one choice's text, is taken without a single call."""
+        for chunk in chunks:
+            try:
+                own = chunk.__dict__
+                (choice,) = own["choices"]
+                inner = choice.__dict__
+                delta = inner["delta"].__dict__
+                content = self._choices[inner["index"]]["message"]["content"]
+                for key in delta:
+                    if delta[key] is not None and key != "content":
+                        break
+                else:
+                    if (
+                        delta["content"].__class__ is str
+                        and own["usage"] is None
+                        and inner["finish_reason"] is None
+                        and inner["logprobs"] is None
+                        and not inner["delta"].__pydantic_extra__
+                    ):
+                        content += [delta["content"]]
+                        self.bearing += 1
+                        continue
+            except (AttributeError, KeyError, TypeError, ValueError):
+                pass  # not the common one
+            self._take(chunk)
+
+    def _take(self, chunk: Any) -> None:
+        own = fields(chunk)
+        for key in HEAD:
+            if key not in self._head and own.get(key):
+                self._head[key] = own[key]
+        if own.get("usage") is not None:
+            self._usage = own["usage"]
+        bearing = False
+        for choice in items(own.get("choices")):
+            bearing |= self._take_choice(fields(choice))
+        self.bearing += bearing
+
+    def _take_choice(self, choice: Mapping[str, Any]) -> bool:
+        index = choice.get("index")
+        index = index if index.__class__ is int else 0
+        if index not in self._choices:
+            self._choices[index] = {"index": index, "message": {}, "finish_reason": None}
+        state = self._choices[index]
+        if choice.get("finish_reason"):
+            state["finish_reason"] = choice["finish_reason"]
+        if choice.get("logprobs") is not None:
+            _merge(state.setdefault("logprobs", {}), whole(choice["logprobs"]))
+        return _merge(state["message"], whole(choice.get("delta")))
+
+    def settle(self) -> Mapping[str, Any]:
+        """Return the response in the shape of one that was not streamed; what never arrived is absent."""
+        choices = [_joined(self._choices[index]) for index in sorted(self._choices)]
+        settled = {**self._head, "object": "chat.completion", "choices": choices}
+        return settled if self._usage is None else {**settled, "usage": self._usage}
+
+
+def _merge(into: dict[str, Any], delta: Mapping[str, Any]) -> bool:
+    """Merge a delta in place, and tell whether it carried any text."""
+    bearing = False
+    for key, value in delta.items():
+        if value is None:
+            continue
+        if value.__class__ is str:
+            bearing |= _merge_text(into, key, value)
+        elif value.__class__ is list:
+            bearing |= _merge_list(into.setdefault(key, []), value)
+        elif whole(value):
+            bearing |= _merge(into.setdefault(key, {}), whole(value))
+        else:
+            into[key] = value
+    return bearing
+
+
+def _merge_text(into: dict[str, Any], key: str, value: str) -> bool:
+    if key in WHOLE:
+        into[key] = value or into.get(key)
+        return False
+    if into.get(key).__class__ is Pieces:
+        into[key] += [value]
+    else:
+        into[key] = Pieces([value])
+    return value != ""
+
+
+def _merge_list(into: list[Any], values: list[Any]) -> bool:
+    """Items with an index belong to the one of that index, in whatever order they come; others follow."""
+    bearing = False
+    for value in values:
+        item = whole(value)
+        index = item.get("index")
+        if index.__class__ is not int:
+            into.append(item or value)
+            continue
+        known = next((one for one in into if one.__class__ is dict and one.get("index") == index), None)
+        if known is None:
+            known = {"index": index}
+            into.append(known)
+        bearing |= _merge(known, item)
+    return bearing
+
+
+def _joined(value: Any) -> Any:
+    if value.__class__ is Pieces:
+        return "".join(value)
+    if value.__class__ is dict:
+        return {key: _joined(item) for key, item in value.items()}
+    return _ordered(value) if value.__class__ is list else value
+
+
+def _ordered(values: list[Any]) -> list[Any]:
+    """A response has its tool calls in order, and without the index that a stream needs."""
+    if all(value.__class__ is dict and "index" in value for value in values):
+        values = sorted(values, key=itemgetter("index"))
+        values = [{key: value[key] for key in value if key != "index"} for value in values]
+    return [_joined(value) for value in values]

@@ -1,0 +1,33 @@
+"""The last moments of a process: what to do at exit, and on SIGTERM where the program does nothing itself."""
+
+import atexit
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from spanglass.guard import guard
+
+
+def on_leaving(finish: Callable[[], object]) -> None:
+    """Call `finish` once at exit, and before SIGTERM ends the process.
+
+    At exit it runs before whatever was registered earlier. A program's own handler for SIGTERM, set before or
+    after, is left alone, and the process still ends by the signal.
+    """
+    atexit.register(_guarded, finish)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+
+    def terminate(signum: int, _frame: FrameType | None) -> None:
+        _guarded(finish)
+        signal.signal(signum, signal.SIG_DFL)
+        signal.raise_signal(signum)
+
+    signal.signal(signal.SIGTERM, terminate)
+
+
+def _guarded(finish: Callable[[], object]) -> None:
+    with guard:
+        finish()

@@ -1,0 +1,52 @@
+"""The OTLP exporters of OpenTelemetry: loaded when one is wanted, and recognised where a program has its own."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from spanglass.export.endpoint import GRPC, HTTP, Target, normalised
+from spanglass.export.reporting import ReportingExporter
+from spanglass.guard import guard
+
+MODULES = {
+    HTTP: "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    GRPC: "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
+}
+
+
+def open_exporter(target: Target) -> SpanExporter:
+    """Return an exporter to `target`; timeouts, certificates and compression are those of the OTEL_* variables."""
+    options: dict[str, Any] = {"endpoint": target.url, "headers": dict(target.headers)}
+    if target.protocol == GRPC:
+        options["insecure"] = target.url.startswith("http://")
+    return ReportingExporter(import_module(MODULES[target.protocol]).OTLPSpanExporter(**options), target)
+
+
+def targets_of(provider: object) -> set[Target]:
+    """Return where `provider` sends spans already, as far as its processors tell."""
+    found: set[Target] = set()
+    with guard:
+        found.update(_targets(provider))
+    return found
+
+
+def _targets(provider: object) -> Iterator[Target]:
+    # The SDK has no public way to ask; every step is allowed to find nothing.
+    active = getattr(provider, "_active_span_processor", None)
+    for processor in getattr(active, "_span_processors", ()):
+        exporter = getattr(processor, "span_exporter", None)
+        endpoint = getattr(exporter, "_endpoint", None)
+        module = type(exporter).__module__
+        for protocol, name in MODULES.items():
+            if module == name and isinstance(endpoint, str):
+                yield Target(protocol, _url(protocol, endpoint, insecure=getattr(exporter, "_insecure", False)))
+
+
+def _url(protocol: str, endpoint: str, *, insecure: bool) -> str:
+    """Return the URL in the form that targets are compared in; a gRPC exporter keeps only host and port."""
+    if protocol == GRPC:
+        endpoint = f"{'http' if insecure else 'https'}://{endpoint}"
+    return normalised(protocol, urlsplit(endpoint))

@@ -1,0 +1,108 @@
+"""The way of finished spans out of the process: one tracer provider, and a batch processor for each receiver."""
+
+import sys
+import threading
+import time
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from spanglass.export.batching import GRACE, BatchProcessor
+from spanglass.export.endpoint import Target
+from spanglass.export.otlp import open_exporter, targets_of
+from spanglass.guard import guard
+
+
+class Pipeline:
+    """What `configure()` returns.
+
+    `provider` is the tracer provider that the spans come from: ours (`owned`), or the one that the program had made.
+    """
+
+    def __init__(self, provider: trace.TracerProvider, *, owned: bool) -> None:
+        self.provider = provider
+        self._owned = owned
+        self._outlets: dict[Target, BatchProcessor] = {}
+        self._dropped_before = 0
+
+    @property
+    def dropped(self) -> int:
+        """How many spans were not delivered: refused, not answered, or beyond the queue."""
+        return self._dropped_before + sum(outlet.dropped for outlet in self._outlets.values())
+
+    def flush(self, timeout: float = 30.0) -> bool:
+        """Send everything that has ended; waits at most `timeout` seconds.
+
+        True when all of it was delivered in time, also by the processors that the program itself added.
+        """
+        deadline = time.monotonic() + timeout
+        delivered = self._flush_outlets(deadline)
+        return self._flush_provider(deadline) and delivered
+
+    def shutdown(self) -> None:
+        """Send what has ended, within five seconds a receiver, and stop; a program's own provider lives on."""
+        _drain()
+        for outlet in self._outlets.values():
+            outlet.shutdown()
+        self._dropped_before = self.dropped
+        self._outlets.clear()
+        if self._owned and isinstance(self.provider, TracerProvider):
+            self.provider.shutdown()
+
+    def ship_to(self, target: Target) -> None:
+        """Add one receiver, unless the provider sends there already.
+
+        Raises RuntimeError where the provider takes no span processors.
+        """
+        if target in self._outlets or target in targets_of(self.provider):
+            return
+        add: Any = getattr(self.provider, "add_span_processor", None)
+        if add is None:
+            message = (
+                f"configure() cannot export from the global tracer provider {type(self.provider).__qualname__}, which "
+                "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
+            )
+            raise RuntimeError(message)
+        outlet = BatchProcessor(open_exporter(target))
+        add(outlet)
+        self._outlets[target] = outlet
+
+    def leave(self) -> None:
+        """Send the last spans of the process; a receiver that has not answered by then is given up."""
+        if not self._flush_outlets(time.monotonic() + GRACE):
+            for outlet in self._outlets.values():
+                outlet.shutdown(timeout=0)
+
+    def _flush_outlets(self, deadline: float) -> bool:
+        """Flush ours side by side, so that one dead receiver costs the others nothing."""
+        _drain()
+        for outlet in self._outlets.values():
+            outlet.hurry()
+        results = [outlet.force_flush(_millis_until(deadline)) for outlet in self._outlets.values()]
+        return all(results)
+
+    def _flush_provider(self, deadline: float) -> bool:
+        """Flush the processors that are not ours, in a thread because they need not keep a time limit."""
+        flush: Any = getattr(self.provider, "force_flush", None)
+        results: list[bool] = []
+
+        def run() -> None:
+            with guard:
+                results.append(flush is None or flush(_millis_until(deadline)) is not False)
+
+        thread = threading.Thread(target=run, name="spanglass-flush", daemon=True)
+        thread.start()
+        thread.join(_millis_until(deadline) / 1000)
+        return results == [True]
+
+
+def _millis_until(deadline: float) -> int:
+    return max(0, int((deadline - time.monotonic()) * 1000))
+
+
+def _drain() -> None:
+    """End the spans of dropped streams; where no call was ever traced there are none."""
+    if calls := sys.modules.get("spanglass.calls.invocation"):
+        with guard:
+            calls.drain()

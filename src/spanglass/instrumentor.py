@@ -1,0 +1,39 @@
+"""OpenAIInstrumentor: all OpenAI clients of the process."""
+
+import os
+from collections.abc import Collection
+from typing import Any
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from spanglass.calls import patch, tracing
+from spanglass.settings import Settings
+
+
+class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+    """Traces every call of every OpenAI client of the process, made before or after.
+
+    `instrument(tracer_provider=None, **settings)` takes a provider (the global one by default) and the fields of
+    `Settings`; what is not given is read from the environment. It raises ValueError for a value that is not allowed.
+    Where `OTEL_SDK_DISABLED` is `true` it does nothing. `uninstrument()` puts everything back.
+    """
+
+    instrumented_with: dict[str, Any]
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return what must be installed."""
+        return ("openai >= 1.6.0",)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        self.instrumented_with = dict(kwargs)
+        self._applied = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
+        if not self._applied:
+            return
+        provider = kwargs.pop("tracer_provider", None)
+        tracing.current = tracing.Tracing(Settings.load(**kwargs), provider)
+        patch.apply()
+
+    def _uninstrument(self, **_: Any) -> None:
+        if self._applied:
+            tracing.current = None
+            patch.undo()

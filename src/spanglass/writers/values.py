@@ -1,0 +1,104 @@
+"""What an attribute may hold: text that is UTF-8 without NUL, finite numbers of 64 bits, lists of one such kind.
+
+Anything else costs whole spans or batches somewhere between here and the eye that reads them.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+LARGEST = 2**63
+# Typed loosely, so that what is found in a value of any type stays of any type.
+_MAPPINGS: Any = (Mapping,)
+_LISTS: Any = (list, tuple)
+_BYTES: Any = (bytes, bytearray, memoryview)
+
+
+def _text(value: Any) -> str:
+    return f"<{len(value)} bytes>" if isinstance(value, _BYTES) else str(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_text).encode
+
+
+def encode(value: Any) -> str:
+    """Return JSON text. What JSON has no word for stands in it as text: other objects, keys, NaN, circles."""
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return _encode(_plain(value, 32))
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if value.__class__ is float and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, (*_MAPPINGS, *_LISTS)) and depth == 0:
+        return "…"
+    if isinstance(value, _MAPPINGS):
+        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, _LISTS):
+        return [_plain(item, depth - 1) for item in value]
+    return value
+
+
+def clean(attributes: dict[str, Any]) -> None:
+    """Change the attributes in place to what every backend takes. None is left out; what does not fit becomes text."""
+    texts: list[str] = []
+    odd: list[Any] = []
+    for key, value in attributes.items():
+        kind = value.__class__
+        if key.__class__ is not str:
+            odd += (key,)
+        elif kind is str:
+            texts += (key, value)
+        elif kind is bool or (kind is int and -LARGEST <= value < LARGEST) or (kind is float and value - value == 0):
+            texts += (key,)
+        else:
+            odd += (key,)
+    # The usual case, tested once over all the texts: they are fine.
+    if not _fit("".join(texts)):
+        odd = [*attributes]
+    for key in odd:
+        value = _attribute(attributes.pop(key))
+        if value is not None:
+            attributes[clean_text(key if isinstance(key, str) else str(key))] = value
+
+
+def clean_text(text: str) -> str:
+    """Return the text with NUL and lone surrogates replaced, and halves of a character that met joined."""
+    text = str.__str__(text)  # of an enumeration or another subclass: its value
+    if _fit(text):
+        return text
+    return text.replace("\0", REPLACEMENT).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _fit(text: str) -> bool:
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _attribute(value: Any) -> Any:
+    if not isinstance(value, _LISTS):
+        return _scalar(value)
+    items = [_scalar(item) for item in value]
+    alike = all(item.__class__ is items[0].__class__ for item in items)
+    return items if alike and None not in items else [clean_text(encode(item)) for item in value]
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if value is None or value.__class__ is bool:
+        return value
+    if isinstance(value, int):
+        return int(value) if -LARGEST <= value < LARGEST else f"{value:#x}"
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    return clean_text(encode(value) if isinstance(value, (*_MAPPINGS, *_LISTS)) else _text(value))

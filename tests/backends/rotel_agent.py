@@ -1,0 +1,101 @@
+"""A real collector, Rotel, which hands on what it takes to a receiver of our own, where the test reads it."""
+
+import gzip
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
+from opentelemetry.sdk.trace import ReadableSpan
+from processes import LOOPBACK, free_ports, listens, running, wait_until
+
+
+class Receiver(ThreadingHTTPServer):
+    """An OTLP/HTTP endpoint for traces that keeps everything it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__((LOOPBACK, 0), Post)
+        self.requests: list[ExportTraceServiceRequest] = []
+
+
+class Post(BaseHTTPRequestHandler):
+    """One export."""
+
+    def do_POST(self) -> None:
+        """Keep the spans of the body, which Rotel always compresses."""
+        body = gzip.decompress(self.rfile.read(int(self.headers["Content-Length"])))
+        cast("Receiver", self.server).requests.append(ExportTraceServiceRequest.FromString(body))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name http.server has
+        """Say nothing."""
+
+
+class Rotel(NamedTuple):
+    """A running collector: where it takes spans, by protocol, and where they come out."""
+
+    endpoints: dict[str, str]
+    receiver: Receiver
+
+    def handed_on(self, spans: Sequence[ReadableSpan]) -> list[ResourceSpans]:
+        """Return what came out of the traces of `spans`, waiting until it is as many; others stay untouched."""
+        traces = {span.context.trace_id.to_bytes(16, "big") for span in spans if span.context}
+        wait_until(lambda: len(self._of(traces)) >= len(spans), f"{len(spans)} spans to leave Rotel", seconds=10)
+        return self._of(traces)
+
+    def _of(self, traces: set[bytes]) -> list[ResourceSpans]:
+        """Split what arrived so that each has one resource, one scope and one span."""
+        return [
+            ResourceSpans(
+                resource=resource.resource,
+                schema_url=resource.schema_url,
+                scope_spans=[ScopeSpans(scope=scope.scope, schema_url=scope.schema_url, spans=[span])],
+            )
+            for request in list(self.receiver.requests)
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+            if span.trace_id in traces
+        ]
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    """Serve a receiver for the block."""
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def collector(directory: Path) -> Iterator[Rotel]:
+    """Run Rotel for the block, with `directory` for its log and its pid."""
+    http, grpc = free_ports(2)
+    with receiver() as server:
+        command = [
+            str(files("rotel") / "rotel-agent"),
+            "start",
+            f"--pid-file={directory / 'pid'}",
+            f"--otlp-http-endpoint={LOOPBACK}:{http}",
+            f"--otlp-grpc-endpoint={LOOPBACK}:{grpc}",
+            "--exporter=otlp",
+            "--otlp-exporter-protocol=http",
+            f"--otlp-exporter-endpoint=http://{LOOPBACK}:{server.server_port}",
+            "--batch-timeout=50ms",
+        ]
+        ready = lambda: listens(http) and listens(grpc)  # noqa: E731 - two words, used once
+        with running(command, ready, directory=directory, environment={}, seconds=20):
+            endpoints = {"http/protobuf": f"http://{LOOPBACK}:{http}/v1/traces", "grpc": f"http://{LOOPBACK}:{grpc}"}
+            yield Rotel(endpoints, server)

@@ -1,0 +1,94 @@
+"""What can happen to a call, each as a user's program: the server is told what to do, and the client asks."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import openai
+from openai import OpenAI
+
+from spanglass.testing import OpenAIServer, Reply, Stall, Stream, chunks, completion, error
+
+MODEL = "gpt-4o-mini"
+SYSTEM = {"role": "system", "content": "You are the night desk of a small railway. Answer in one or two sentences."}
+QUESTION = {"role": "user", "content": "Is the 22:14 from Ghent still running tonight, and from which platform?"}
+ANSWER = "Yes: the 22:14 is running, about 6 minutes late. It leaves from platform 4, not 2, because of the works."
+USAGE = {
+    "prompt_tokens": 1200,
+    "completion_tokens": 34,
+    "total_tokens": 1234,
+    "prompt_tokens_details": {"cached_tokens": 1024},
+}
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "departures",
+        "description": "Lists the trains that leave a station.",
+        "parameters": {"type": "object", "properties": {"station": {"type": "string"}}, "required": ["station"]},
+    },
+}
+TOOL_CALL = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "departures", "arguments": json.dumps({"station": "Ghent"})},
+}
+TOOL_RESULT = {"role": "tool", "tool_call_id": "call_1", "content": '{"22:14": {"late": 6, "platform": 4}}'}
+
+Ask = Callable[..., Any]
+
+
+def _plain(server: OpenAIServer, ask: Ask) -> None:
+    server.script(Reply(completion(ANSWER, usage=USAGE)))
+    ask(messages=[SYSTEM, QUESTION], temperature=0.0)
+
+
+def _streamed(server: OpenAIServer, ask: Ask) -> None:
+    server.script(Stream(chunks(ANSWER.split(" "), usage=USAGE)))
+    for _ in ask(messages=[SYSTEM, QUESTION], stream=True, stream_options={"include_usage": True}):
+        pass
+
+
+def _retried(server: OpenAIServer, ask: Ask) -> None:
+    server.script(
+        Reply(error("Rate limit reached", kind="requests"), status=429, headers={"retry-after-ms": "90"}),
+        Reply(error("Overloaded", kind="server_error"), status=503, headers={"retry-after-ms": "60"}),
+        Reply(completion(ANSWER, usage=USAGE), before=Stall(0.2)),
+    )
+    ask(messages=[SYSTEM, QUESTION])
+
+
+def _failed(server: OpenAIServer, ask: Ask) -> None:
+    server.script(Reply(error("Unknown role", code="invalid_value", param="messages[0].role"), status=400))
+    with suppress(openai.BadRequestError):
+        ask(messages=[{"role": "signalman", "content": "?"}])
+
+
+def _with_a_tool(server: OpenAIServer, ask: Ask) -> None:
+    server.script(
+        Reply(completion(None, tool_calls=[TOOL_CALL], finish_reason="tool_calls")),
+        Reply(completion(ANSWER, usage=USAGE)),
+    )
+    asked = ask(messages=[SYSTEM, QUESTION], tools=[TOOL]).choices[0].message
+    ask(messages=[SYSTEM, QUESTION, asked, TOOL_RESULT], tools=[TOOL])
+
+
+class Scenario(NamedTuple):
+    """A program, and the names of the spans that it must leave, in the order of their start."""
+
+    program: Callable[[OpenAIServer, Ask], None]
+    leaves: list[str]
+
+    def run(self) -> None:
+        """Run the program with a client and a server of its own."""
+        with OpenAIServer() as server, OpenAI(base_url=server.base_url, api_key="test") as client:
+            self.program(server, lambda **arguments: client.chat.completions.create(model=MODEL, **arguments))
+
+
+SCENARIOS = {
+    "plain": Scenario(_plain, ["ChatCompletion"]),
+    "streamed": Scenario(_streamed, ["ChatCompletion"]),
+    "retried": Scenario(_retried, ["ChatCompletion", "attempt", "attempt", "attempt"]),
+    "failed": Scenario(_failed, ["ChatCompletion", "attempt"]),
+    "tool": Scenario(_with_a_tool, ["ChatCompletion", "ChatCompletion"]),
+}

@@ -1,0 +1,102 @@
+"""What Phoenix makes of the spans: everything it keeps, and what it counts and finds by them."""
+
+import subprocess
+import sys
+
+import pytest
+from openinference.instrumentation import using_metadata, using_session, using_user
+from scenarios import SCENARIOS, USAGE
+from shown import shown
+from tracing import traced
+from viewer import Phoenix
+
+from spanglass.testing import OpenAIServer
+
+pytestmark = [pytest.mark.backend, pytest.mark.phoenix, pytest.mark.xdist_group("phoenix")]
+
+PROGRAM = """
+import sys
+from openai import OpenAI
+from spanglass import OpenAIInstrumentor, configure
+
+project, endpoint, protocol, server = sys.argv[1:]
+configure(project=project, endpoint=endpoint, protocol=protocol)
+OpenAIInstrumentor().instrument()
+
+client = OpenAI(base_url=server, api_key="test")
+chunks = client.chat.completions.create(
+    model="gpt-4o-mini", messages=[{"role": "user", "content": "Good evening"}], stream=True
+)
+print("".join(chunk.choices[0].delta.content or "" for chunk in chunks))
+"""
+SEEN = {
+    "llm.model_name": "gpt-4o-mini",
+    "llm.input_messages.0.message.role": "user",
+    "llm.input_messages.0.message.content": "Good evening",
+    "llm.output_messages.0.message.role": "assistant",
+    "llm.output_messages.0.message.content": "Hello",
+}
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_two_lines_are_all_a_program_needs(phoenix: Phoenix, protocol: str, project: str) -> None:
+    """A program that only configures and instruments shows its call in Phoenix, though it ends right after it."""
+    with OpenAIServer() as server:
+        arguments = [project, phoenix.endpoints[protocol].removesuffix("/v1/traces"), protocol, server.base_url]
+        program = [sys.executable, "-W", "error", "-c", PROGRAM, *arguments]
+        ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - ours
+    span = phoenix.first(project)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "Hello\n", "")
+    assert {key: span["attributes"].get(key) for key in SEEN} == SEEN
+
+
+@pytest.mark.parametrize(
+    ("scenario", "protocol"), [*((name, "http/protobuf") for name in SCENARIOS), ("retried", "grpc")]
+)
+def test_phoenix_keeps_every_attribute(phoenix: Phoenix, scenario: str, protocol: str, project: str) -> None:
+    """Phoenix shows names, times, tree, status, attributes and events of every span as the program recorded them."""
+    with traced(phoenix.endpoints, protocol, project=project) as spans, using_metadata({"desk": {"night": True}}):
+        SCENARIOS[scenario].run()
+
+    assert [span.name for span in spans] == SCENARIOS[scenario].leaves
+    assert phoenix.shows(project, spans) == [shown(span) for span in spans]
+
+
+def test_phoenix_counts_tokens_and_cost_once(phoenix: Phoenix, project: str) -> None:
+    """A call of three attempts has the tokens and the cost of one, and what the provider had cached costs less."""
+    with traced(phoenix.endpoints, "http/protobuf", project=project) as spans:
+        SCENARIOS["retried"].run()
+    call, *attempts = phoenix.shows(project, spans)
+    costs = phoenix.costs(project)
+
+    assert costs.pop(call["context"]["span_id"]) == {
+        "tokenCountPrompt": USAGE["prompt_tokens"],
+        "tokenCountCompletion": USAGE["completion_tokens"],
+        "tokenCountTotal": USAGE["total_tokens"],
+        "costSummary": {  # dollars: 0.15 a million prompt tokens and half of it for cached ones; 0.60 for the others
+            "prompt": {"cost": pytest.approx(((1200 - 1024) * 0.15 + 1024 * 0.075) / 1e6)},
+            "completion": {"cost": pytest.approx(34 * 0.60 / 1e6)},
+            "total": {"cost": pytest.approx(((1200 - 1024) * 0.15 + 1024 * 0.075 + 34 * 0.60) / 1e6)},
+        },
+    }
+    nothing = {"tokenCountPrompt": None, "tokenCountCompletion": None, "tokenCountTotal": 0, "costSummary": None}
+    assert costs == {attempt["context"]["span_id"]: nothing for attempt in attempts}
+
+
+def test_phoenix_finds_sessions_and_users(phoenix: Phoenix, project: str) -> None:
+    """What ran in a session and for a user is found by either, and nothing else is."""
+    with traced(phoenix.endpoints, "http/protobuf", project=project) as spans:
+        with using_session("evening"), using_user("ada"):
+            SCENARIOS["streamed"].run()
+        with using_session("night"), using_user("grace"):
+            SCENARIOS["plain"].run()
+        SCENARIOS["failed"].run()
+    streamed, plain, *_ = phoenix.shows(project, spans)
+
+    assert phoenix.having(project, "session.id", "evening") == [streamed]
+    assert phoenix.having(project, "user.id", "grace") == [plain]
+    assert {each["session_id"]: each["token_count_total"] for each in phoenix.sessions(project)} == {
+        "evening": USAGE["total_tokens"],
+        "night": USAGE["total_tokens"],
+    }

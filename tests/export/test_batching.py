@@ -1,0 +1,152 @@
+"""Batches, their limits in number and time, and what is dropped."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+from spanglass.export.batching import BatchProcessor, Limits
+
+NEVER = 3_600_000
+
+
+class Gate(SpanExporter):
+    """An exporter that lets a batch through when it is opened, and keeps the names of its spans."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.entered = threading.Event()
+        self.batches: list[list[str]] = []
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Wait, and take the batch."""
+        self.entered.set()
+        self.opened.wait(20)
+        self.batches.append([span.name for span in spans])
+        return SpanExportResult.SUCCESS
+
+
+@contextmanager
+def processing(limits: Limits, *, is_open: bool = True) -> Iterator[tuple[Gate, BatchProcessor, trace.Tracer]]:
+    """Process spans until the end of the block."""
+    gate = Gate()
+    if is_open:
+        gate.opened.set()
+    processor = BatchProcessor(gate, limits)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    try:
+        yield gate, processor, provider.get_tracer("test")
+    finally:
+        gate.opened.set()
+        processor.shutdown()
+
+
+def end(tracer: trace.Tracer, *names: str) -> None:
+    """End one span for each name."""
+    for name in names:
+        tracer.start_span(name).end()
+
+
+def test_batches() -> None:
+    """Spans leave in their order, in batches no larger than the limit."""
+    with processing(Limits(NEVER, 100, 2), is_open=False) as (gate, processor, tracer):
+        end(tracer, "a", "b")
+        gate.entered.wait(20)
+        end(tracer, "c", "d", "e")
+        gate.opened.set()
+        flushed = processor.force_flush()
+
+    assert (flushed, gate.batches) == (True, [["a", "b"], ["c", "d"], ["e"]])
+
+
+def test_delay() -> None:
+    """A batch that is not full leaves when the delay is over."""
+    with processing(Limits(10, 100, 50)) as (gate, _, tracer):
+        end(tracer, "a")
+
+        assert gate.entered.wait(20)
+
+
+def test_full_queue(caplog: pytest.LogCaptureFixture) -> None:
+    """A full queue drops what is newest, counts it, and says so once."""
+    with processing(Limits(NEVER, 2, 1), is_open=False) as (gate, processor, tracer):
+        end(tracer, "a")
+        gate.entered.wait(20)
+        end(tracer, "b", "c", "d", "e")
+        dropped = processor.dropped
+        gate.opened.set()
+        processor.force_flush()
+
+    said = (
+        "spanglass: the queue of 2 spans is full, and spans are dropped: "
+        "raise OTEL_BSP_MAX_QUEUE_SIZE, or end fewer spans."
+    )
+
+    assert (gate.batches, dropped, caplog.messages) == ([["a"], ["b"], ["c"]], 2, [said])
+
+
+def test_flush_keeps_its_limit() -> None:
+    """A flush that takes too long returns false in time, and the spans still leave later."""
+    with processing(Limits(NEVER, 100, 50), is_open=False) as (gate, processor, tracer):
+        end(tracer, "a")
+        in_time = processor.force_flush(10)
+        gate.opened.set()
+        later = processor.force_flush()
+
+    assert (in_time, later, gate.batches, processor.dropped) == (False, True, [["a"]], 0)
+
+
+def test_shutdown_keeps_its_limit() -> None:
+    """A shutdown that takes too long gives up, and counts what was under way and what was queued."""
+    with processing(Limits(NEVER, 100, 2), is_open=False) as (gate, processor, tracer):
+        end(tracer, "a", "b")
+        gate.entered.wait(20)
+        end(tracer, "c")
+        processor.shutdown(0)
+        end(tracer, "late")
+
+        assert processor.dropped == 4
+
+
+def test_shutdown_sends() -> None:
+    """A shutdown sends what is queued, and a second one does nothing."""
+    with processing(Limits(NEVER, 100, 50)) as (gate, processor, tracer):
+        end(tracer, "a")
+        processor.shutdown()
+        processor.shutdown()
+
+        assert (gate.batches, processor.dropped) == ([["a"]], 0)
+
+
+def test_unsampled() -> None:
+    """A span that is recorded but not sampled is not exported."""
+    with processing(Limits(NEVER, 100, 50)) as (gate, processor, _):
+        provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+        provider.add_span_processor(processor)
+        end(provider.get_tracer("test"), "a")
+        processor.on_end(ReadableSpan("b", trace.SpanContext(1, 1, is_remote=False)))
+        processor.force_flush()
+
+        assert gate.batches == []
+
+
+def test_limits() -> None:
+    """The limits are read from the variables of the SDK's batch processor."""
+    variables = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BSP_MAX_QUEUE_SIZE": " 7 "}
+
+    assert (Limits.load({}), Limits.load(variables)) == (Limits(5000, 2048, 512), Limits(100, 7, 512))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many"])
+def test_malformed_limit(text: str) -> None:
+    """A limit that is no positive number is told by its variable."""
+    with pytest.raises(ValueError, match="OTEL_") as raised:
+        Limits.load({"OTEL_BSP_SCHEDULE_DELAY": text})
+
+    assert str(raised.value) == f"OTEL_BSP_SCHEDULE_DELAY cannot be {text!r}: use a whole number above 0."

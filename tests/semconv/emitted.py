@@ -1,0 +1,186 @@
+"""Programs that between them make spanglass write everything it can, and what came of them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from openai import APIStatusError, OpenAI
+from openinference.instrumentation import using_attributes
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan
+
+from spanglass.testing import OpenAIServer, Reply, Stream, captured_spans, chunks, completion, error
+
+CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Paris"}'}}
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+
+MESSAGES: list[dict[str, Any]] = [
+    {"role": "system", "content": "Be brief."},
+    {
+        "role": "user",
+        "name": "alice",
+        "content": [
+            {"type": "text", "text": "What are these?"},
+            {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}},
+            {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+            {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}},
+            {"type": "file", "file": {"file_id": "file-1"}},
+        ],
+    },
+    {"role": "assistant", "content": None, "function_call": {"name": "weather", "arguments": "{}"}},
+    {"role": "function", "name": "weather", "content": "Sunny"},
+    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "call_1", "content": "Rainy"},
+]
+REQUEST: dict[str, Any] = {
+    "model": "gpt-5",
+    "messages": MESSAGES,
+    "tools": [TOOL],
+    "n": 2,
+    "seed": 42,
+    "max_completion_tokens": 100,
+    "temperature": 0.2,
+    "top_p": 0.9,
+    "frequency_penalty": 0.1,
+    "presence_penalty": 0.1,
+    "stop": ["END"],
+    "reasoning_effort": "low",
+    "service_tier": "flex",
+    "response_format": {"type": "json_object"},
+    "extra_body": {"top_k": 40},
+}
+USAGE = {
+    "prompt_tokens": 30,
+    "completion_tokens": 12,
+    "total_tokens": 42,
+    "prompt_tokens_details": {
+        "cached_tokens": 5,
+        "cache_write_tokens": 6,
+        "audio_tokens": 3,
+        "image_tokens": 4,
+        "text_tokens": 23,
+    },
+    "completion_tokens_details": {
+        "reasoning_tokens": 2,
+        "audio_tokens": 4,
+        "text_tokens": 8,
+        "accepted_prediction_tokens": 1,
+        "rejected_prediction_tokens": 1,
+    },
+}
+HEADERS = {
+    "x-request-id": "req_1",
+    "openai-processing-ms": "12",
+    "x-ratelimit-limit-requests": "500",
+    "x-ratelimit-limit-tokens": "200000",
+    "x-ratelimit-remaining-requests": "499",
+    "x-ratelimit-remaining-tokens": "199980",
+    "x-ratelimit-reset-requests": "120ms",
+    "x-ratelimit-reset-tokens": "6ms",
+}
+HI: dict[str, Any] = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def answered(server: OpenAIServer, client: OpenAI) -> None:
+    """Ask for everything at once, after one refusal of the server; one choice speaks, the other declines."""
+    body = completion(usage=USAGE, tool_calls=[CALL], service_tier="flex", system_fingerprint="fp_1")
+    spoken = {"id": "audio_1", "data": "UklGRg==", "expires_at": 1, "transcript": "Good morning."}
+    body["choices"][0]["message"]["audio"] = spoken
+    declined = {"role": "assistant", "content": None, "refusal": "I would rather not."}
+    body["choices"].append({"index": 1, "message": declined, "logprobs": None, "finish_reason": "stop"})
+    server.script(
+        Reply(error("Slow down"), status=429, headers={**HEADERS, "retry-after-ms": "1"}),
+        Reply(body, headers=HEADERS),
+    )
+    with using_attributes(
+        session_id="session-42",
+        user_id="user-7",
+        metadata={"tenant": "acme"},
+        tags=["beta"],
+        prompt_template="Be {how}.",
+        prompt_template_version="v3",
+        prompt_template_variables={"how": "brief"},
+    ):
+        client.chat.completions.create(**REQUEST)
+
+
+def streamed(server: OpenAIServer, client: OpenAI) -> None:
+    """Read a stream whose provider counts nothing."""
+    server.script(Stream(chunks(["Hel", "lo"])))
+    with client.chat.completions.create(**HI, stream=True) as stream:
+        for _ in stream:
+            pass
+
+
+def failed(server: OpenAIServer, client: OpenAI) -> None:
+    """Be told that the request is wrong."""
+    server.script(Reply(error("No such model", code="model_not_found", param="model"), status=404, headers=HEADERS))
+    with suppress(APIStatusError):
+        client.chat.completions.create(**HI)
+
+
+# The provider is the process's own, and so it takes a process.
+CONFIGURED = """
+import json
+from opentelemetry.sdk.resources import Resource
+from spanglass import configure
+resource = configure(project="support", service="bot", environment="production").provider.resource
+usual = Resource.create().attributes
+print(json.dumps({key: value for key, value in resource.attributes.items() if usual.get(key) != value}))
+"""
+
+
+def configured() -> dict[str, Any]:
+    """Return what `configure()` adds to the resource that OpenTelemetry makes by itself."""
+    environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+    command = [sys.executable, "-c", CONFIGURED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - ours
+    added: dict[str, Any] = json.loads(done.stdout)
+    return added
+
+
+class Emitted(NamedTuple):
+    """Everything that was written: attributes as (key, value), and the names of events and metrics."""
+
+    attributes: list[tuple[str, Any]]
+    events: set[str]
+    metrics: set[str]
+
+
+def emitted() -> Emitted:
+    """Run the programs against a real server, and collect what spans, events and metrics say."""
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    options = {"conventions": ("openinference", "spanglass", "gen_ai"), "meter_provider": meters}
+    with OpenAIServer() as server, OpenAI(base_url=server.base_url, api_key="test", max_retries=1) as client:
+        with captured_spans(**options) as captured:
+            for program in (answered, streamed, failed):
+                program(server, client)
+        spans = captured.spans
+    points = list(_points(reader))
+    meters.shutdown()
+    events = {event.name for span in spans for event in span.events}
+    return Emitted(
+        [*_of_spans(spans), *(pair for _, pairs in points for pair in pairs)], events, {n for n, _ in points}
+    )
+
+
+def _of_spans(spans: list[ReadableSpan]) -> Iterator[tuple[str, Any]]:
+    for span in spans:
+        yield from (span.attributes or {}).items()
+        for event in span.events:
+            yield from (event.attributes or {}).items()
+
+
+def _points(reader: InMemoryMetricReader) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    data = reader.get_metrics_data()
+    for resource in data.resource_metrics if data else ():
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                for point in metric.data.data_points:
+                    yield metric.name, list((point.attributes or {}).items())
