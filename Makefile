@@ -31,8 +31,9 @@ types: install ## mypy on everything, pyright on the package
 	.venv/bin/mypy
 	.venv/bin/pyright
 
+# A file's tests stay on one worker, so that Phoenix boots once; in the given order its file comes early.
 test: install phoenix ## every test, real backends included
-	$(PYTEST) -n 2 --dist loadgroup
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: install ## every test that needs no backend
 	$(PYTEST) -n 2 -m 'not backend'

@@ -165,8 +165,14 @@ class FinishedSpans(SpanProcessor):
         return spans
 
 
-def perform(scene: Scene, client: OpenAI) -> None:
+def perform(scene: Scene, client: OpenAI, server: OpenAIServer | None) -> None:
     """Play one scene, and print what the program gets to see of it."""
+    print(f"\n=== {scene.title}\n")
+    if server:
+        server.script(*scene.answers)
+    elif scene.staged:
+        print("Left out: the real API does not fail on demand.")
+        return
     try:
         print(f"Answer: {scene.play(client)}\n")
     except OpenAIError as failure:
@@ -193,27 +199,19 @@ def main() -> int:
 
         client = running.enter_context(OpenAI(base_url=server.base_url, api_key="unused") if server else OpenAI())
         for scene in SCENES:
-            print(f"\n=== {scene.title}\n")
-            if server:
-                server.script(*scene.answers)
-            elif scene.staged:
-                print("Left out: the real API does not fail on demand.")
-                continue
-            perform(scene, client)
+            perform(scene, client, server)
             print_summary(finished.take())
 
         delivered = pipeline.flush()
         pipeline.shutdown()
 
-    print()
     if collector:
-        print(f"The collector took {collector.taken} of {finished.count} spans.")
+        print(f"\nThe collector took {collector.taken} of {finished.count} spans.")
         print("To look at them in Phoenix, set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:6006")
         return 0 if collector.taken == finished.count else 1
     place = urlsplit(given or "").netloc.rpartition("@")[2]
-    print(
-        f"{finished.count - pipeline.dropped} of {finished.count} spans were sent to {place}: look for {PROJECT} there."
-    )
+    arrived = finished.count - pipeline.dropped
+    print(f"\n{arrived} of {finished.count} spans were delivered to {place}, project {PROJECT}.")
     return 0 if delivered else 1
 
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -14,13 +14,17 @@ from spanglass.testing import OpenAIServer
 pytestmark = pytest.mark.backend
 
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
-TELLING: Final = re.compile(r"^(=== |Left out|╭| +\d+  | {5,}(attempt|backoff)|\w+Error: |Answer: |The collector|\d+ of)")
+TELLING: Final = re.compile(
+    r"^(=== |Left out|╭| +\d+  | {5,}(attempt|backoff)|\w+Error: |Answer: |The collector|\d+ of)"
+)
 TIMED: Final = re.compile(r" +\d+ms")
 
 
 def play(**environ: str) -> tuple[int, list[str], str]:
     """Run the demo, and return its exit status, the lines that tell a story, without their times, and its errors."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "OTEL_", "SPANGLASS_"))}
+    bare = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "OTEL_", "SPANGLASS_"))
+    }
     done = subprocess.run(  # noqa: S603 - the demo itself
         [sys.executable, "-W", "error", EXAMPLES / "demo.py"],
         env={**bare, "PYTHONIOENCODING": "utf-8", **environ},
@@ -35,23 +39,69 @@ def play(**environ: str) -> tuple[int, list[str], str]:
 
 def test_on_its_own() -> None:
     """With nothing configured the demo shows five traces, and the collector took every span that was sent."""
-    expected: list[str] = []
+    expected = [
+        "=== A plain call",
+        "Answer: The capital of France is Paris.",
+        "╭ spanglass Trace  SUCCESS ╮",
+        "  1  openai_chat ms  OK      stop",
+        "=== A stream",
+        "Answer: One, two, three, four, five.",
+        "╭ spanglass Trace  SUCCESS ╮",
+        "  1  openai_chat_stream ms  OK      completed, 7 chunks, stop",
+        "=== A tool call and its result",
+        "Answer: Yes: it is raining in Oslo.",
+        "╭ spanglass Trace  SUCCESS ╮",
+        "  1  openai_chat ms  OK      calls weather",
+        "  2  openai_chat ms  OK      stop",
+        "=== Two failed attempts, then an answer",
+        "Answer: I am now.",
+        "╭ spanglass Trace  SUCCESS ╮",
+        "  1  openai_chat ms  OK      stop",
+        "       attempt 1 ms  FAILED  HTTP 429",
+        "       backoff ms          asked for by the server (retry-after-ms)",
+        "       attempt 2 ms  FAILED  HTTP 503",
+        "       backoff ms          chosen by the SDK",
+        "       attempt 3 ms  OK      HTTP 200",
+        "=== A call that fails",
+        "AuthenticationError: Error code: 401 - Incorrect API key provided.",
+        "╭ spanglass Trace  FAILED ╮",
+        "  1  openai_chat ms  FAILED  AuthenticationError: Error code: 401 -",
+        "       attempt 1 ms  FAILED  HTTP 401",
+        "The collector took 11 of 11 spans.",
+    ]
 
     assert play() == (0, expected, "")
 
 
 def test_with_an_api_and_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a key and an endpoint the calls go to that API and the spans to that collector; staged scenes are left out."""
+    """With a key and an endpoint calls go to that API and spans to that collector; staged scenes are left out."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
     import collector  # noqa: PLC0415 - an example, found where the demo finds it
 
-    running: Any = collector.Collector()
-    with OpenAIServer() as server, running:
+    with OpenAIServer() as server, collector.Collector() as running:
         played = play(
             OPENAI_API_KEY="test", OPENAI_BASE_URL=server.base_url, OTEL_EXPORTER_OTLP_ENDPOINT=running.endpoint
         )
         place = running.endpoint.removeprefix("http://")
     expected = [
+        "=== A plain call",
+        "Answer: Hello",
+        "╭ spanglass Trace  SUCCESS ╮",
+        "  1  openai_chat ms  OK      stop",
+        "=== A stream",
+        "Answer: Hello",
+        "╭ spanglass Trace  SUCCESS ╮",
+        "  1  openai_chat_stream ms  OK      completed, 4 chunks, stop",
+        "=== A tool call and its result",
+        "Answer: Hello",
+        "╭ spanglass Trace  SUCCESS ╮",
+        "  1  openai_chat ms  OK      stop",
+        "  2  openai_chat ms  OK      stop",
+        "=== Two failed attempts, then an answer",
+        "Left out: the real API does not fail on demand.",
+        "=== A call that fails",
+        "Left out: the real API does not fail on demand.",
+        f"5 of 5 spans were delivered to {place}, project spanglass-demo.",
     ]
 
     assert played == (0, expected, "")

@@ -1,6 +1,7 @@
 """Every OpenAI call as OpenTelemetry spans: what was sent, what came back, every attempt, every stream."""
 
+from spanglass.configure import Pipeline, configure
 from spanglass.instrumentor import OpenAIInstrumentor
 from spanglass.settings import Settings
 
-__all__ = ["OpenAIInstrumentor", "Settings"]
+__all__ = ["OpenAIInstrumentor", "Pipeline", "Settings", "configure"]

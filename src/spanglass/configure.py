@@ -27,7 +27,7 @@ _lock = threading.Lock()
 _pipelines: list[Pipeline] = []
 
 
-def configure(  # noqa: PLR0913  # one option each, all by name
+def configure(  # one option each, all by name
     *,
     project: str | None = None,
     service: str | None = None,

@@ -4,17 +4,20 @@ import os
 from collections.abc import Collection
 from typing import Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from spanglass.calls import patch, tracing
 from spanglass.settings import Settings
+
+PROVIDERS = ("tracer_provider", "meter_provider")
 
 
 class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """Traces every call of every OpenAI client of the process, made before or after.
 
-    `instrument(tracer_provider=None, **settings)` takes a provider (the global one by default) and the fields of
-    `Settings`; what is not given is read from the environment. It raises ValueError for a value that is not allowed.
+    `instrument(tracer_provider=None, meter_provider=None, **settings)` takes providers (the global ones by default)
+    and the fields of `Settings`; what is not given is read from the environment. It raises ValueError for a value that
+    is not allowed.
     Where `OTEL_SDK_DISABLED` is `true` it does nothing. `uninstrument()` puts everything back.
     """
 
@@ -29,8 +32,8 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         self._applied = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
         if not self._applied:
             return
-        provider = kwargs.pop("tracer_provider", None)
-        tracing.current = tracing.Tracing(Settings.load(**kwargs), provider)
+        providers = {name: kwargs.pop(name, None) for name in PROVIDERS}
+        tracing.current = tracing.Tracing(Settings.load(**kwargs), **providers)
         patch.apply()
 
     def _uninstrument(self, **_: Any) -> None:

@@ -149,7 +149,7 @@ class Record:
     response_id: str | None = None
     service_tier: str | None = None
     fingerprint: str | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     tools: list[Any] | None = None
     input_messages: list[Message] | None = None
     output_messages: list[Message] | None = None
@@ -159,7 +159,7 @@ class Record:
     output_mime: str | None = None
     usage: Usage | None = None
     failure: Failure | None = None
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
     stream: StreamStats | None = None
     split: Split | None = None
     context: dict[str, Any] | None = None

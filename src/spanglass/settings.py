@@ -67,7 +67,7 @@ class Settings:
     def __post_init__(self) -> None:
         for option in OPTIONS:
             value = getattr(self, option.field)
-            given = value if isinstance(value, tuple) else (value,)
+            given: tuple[Any, ...] = value if option.default.__class__ is tuple else (value,)
             wrong = [name for name in given if name not in option.allowed]
             if wrong or not given:
                 message = (

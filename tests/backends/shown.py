@@ -5,14 +5,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan
 
 KIND = "openinference.span.kind"
+EXCEPTION = ("exception.type", "exception.message", "exception.escaped", "exception.stacktrace")
 PARSED = ("metadata", "tool.parameters", "llm.prompt_template.variables")  # JSON texts, taken apart into attributes
 
 
 def shown(span: ReadableSpan) -> dict[str, Any]:
-    """Return a span as Phoenix's REST interface words it: the kind apart, times in microseconds, some JSON parsed.
+    """Return a span as Phoenix's REST interface words it: the kind apart, times in microseconds, some JSON taken apart.
 
     It keeps neither the resource nor the scope, the OpenTelemetry kind or links; those are the collector's test.
     """
@@ -30,7 +31,7 @@ def shown(span: ReadableSpan) -> dict[str, Any]:
         "status_message": span.status.description or "",
         "attributes": dict(_reworded(attributes)),
         "events": [
-            {"name": event.name, "timestamp": _time(event.timestamp), "attributes": _plain(event.attributes or {})}
+            {"name": event.name, "timestamp": _time(event.timestamp), "attributes": _of_event(event)}
             for event in span.events
         ],
     }
@@ -39,6 +40,14 @@ def shown(span: ReadableSpan) -> dict[str, Any]:
 def _time(nanoseconds: int | None) -> str:
     assert nanoseconds is not None
     return datetime.fromtimestamp(nanoseconds / 1e9, tz=timezone.utc).isoformat()
+
+
+def _of_event(event: Event) -> dict[str, Any]:
+    """Return an event's attributes; of an exception, only the convention's own are kept."""
+    attributes = _plain(event.attributes or {})
+    if event.name != "exception":
+        return attributes
+    return {key: value for key, value in attributes.items() if key in EXCEPTION}
 
 
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:

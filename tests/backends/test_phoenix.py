@@ -1,19 +1,35 @@
-"""What Phoenix makes of the spans: everything it keeps, and what it counts and finds by them."""
+"""What Phoenix makes of the spans: all it keeps, what it counts and finds by them, and what a person sees.
 
+All that needs Phoenix stands in this file, since a file is what pytest-xdist can keep on one worker: it boots once.
+"""
+
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from openinference.instrumentation import using_metadata, using_session, using_user
-from scenarios import SCENARIOS, USAGE
+from playwright.sync_api import expect, sync_playwright
+from scenarios import ANSWER, QUESTION, SCENARIOS, USAGE
 from shown import shown
 from tracing import traced
 from viewer import Phoenix
+from wire import flat
 
 from spanglass.testing import OpenAIServer
 
-pytestmark = [pytest.mark.backend, pytest.mark.phoenix, pytest.mark.xdist_group("phoenix")]
+pytestmark = [pytest.mark.backend, pytest.mark.phoenix]
 
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PROGRAM = """
 import sys
 from openai import OpenAI
@@ -45,9 +61,9 @@ def test_two_lines_are_all_a_program_needs(phoenix: Phoenix, protocol: str, proj
         arguments = [project, phoenix.endpoints[protocol].removesuffix("/v1/traces"), protocol, server.base_url]
         program = [sys.executable, "-W", "error", "-c", PROGRAM, *arguments]
         ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - ours
-    span = phoenix.first(project)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "Hello\n", "")
+    span = phoenix.first(project)
     assert {key: span["attributes"].get(key) for key in SEEN} == SEEN
 
 
@@ -60,7 +76,7 @@ def test_phoenix_keeps_every_attribute(phoenix: Phoenix, scenario: str, protocol
         SCENARIOS[scenario].run()
 
     assert [span.name for span in spans] == SCENARIOS[scenario].leaves
-    assert phoenix.shows(project, spans) == [shown(span) for span in spans]
+    assert flat(phoenix.shows(project, spans)) == flat(shown(span) for span in spans)
 
 
 def test_phoenix_counts_tokens_and_cost_once(phoenix: Phoenix, project: str) -> None:
@@ -100,3 +116,26 @@ def test_phoenix_finds_sessions_and_users(phoenix: Phoenix, project: str) -> Non
         "evening": USAGE["total_tokens"],
         "night": USAGE["total_tokens"],
     }
+
+
+@pytest.mark.browser
+def test_a_person_sees_attempts_and_conversation(phoenix: Phoenix, chromium: Path, tmp_path: Path) -> None:
+    """The page of a retried call shows its attempts as a tree, and the question and the answer beside it.
+
+    SPANGLASS_SCREENSHOT names a file for the picture.
+    """
+    with traced(phoenix.endpoints, "http/protobuf", project="night-desk") as spans:
+        SCENARIOS["retried"].run()
+    phoenix.shows("night-desk", spans)
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1840, "height": 854})
+        page.goto(phoenix.page("night-desk", spans[0]))
+        trace = page.get_by_role("dialog")
+        expect(trace.get_by_text(ANSWER, exact=True).first).to_be_visible(timeout=30_000)
+        expect(trace.get_by_text(QUESTION["content"], exact=True).first).to_be_visible()
+        expect(trace.get_by_text("attempt", exact=True)).to_have_count(3)
+        page.wait_for_function("document.getAnimations().every(each => each.playState !== 'running')")
+        trace.screenshot(path=os.environ.get("SPANGLASS_SCREENSHOT") or tmp_path / "phoenix.png")
+        browser.close()

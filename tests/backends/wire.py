@@ -16,21 +16,25 @@ Flat = dict[str, str]
 
 def sent(spans: Iterable[ReadableSpan]) -> Flat:
     """Return the spans that a program finished."""
-    return _flat(map(_of_span, spans))
+    return flat(sorted(map(_of_span, spans), key=_order))
 
 
 def arrived(traces: Iterable[ResourceSpans]) -> Flat:
     """Return the spans that a collector handed on, each with the one resource and scope it stands in."""
-    return _flat(map(_of_wire, traces))
+    return flat(sorted(map(_of_wire, traces), key=_order))
 
 
-def _flat(spans: Iterable[dict[str, Any]]) -> Flat:
-    ordered = sorted(spans, key=lambda span: (span["start"], span["span id"]))
+def flat(spans: Iterable[dict[str, Any]]) -> Flat:
+    """Return nested spans as one flat dict, numbered in the order given."""
     return {
         " / ".join((f"{span['name']} {number}", *path)): text
-        for number, span in enumerate(ordered)
+        for number, span in enumerate(spans)
         for path, text in _leaves(span)
     }
+
+
+def _order(span: dict[str, Any]) -> tuple[int, str]:
+    return span["start"], span["span id"]
 
 
 def _leaves(value: Any) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -4,15 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from openai import APIStatusError, OpenAI
+from openai import APIStatusError, AzureOpenAI, OpenAI
 from openinference.instrumentation import using_attributes
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.testing import OpenAIServer, Reply, Stream, captured_spans, chunks, completion, error
 
@@ -128,7 +125,7 @@ def failed(server: OpenAIServer, client: OpenAI) -> None:
 CONFIGURED = """
 import json
 from opentelemetry.sdk.resources import Resource
-from spanglass import configure
+from spanglass.configure import configure
 resource = configure(project="support", service="bot", environment="production").provider.resource
 usual = Resource.create().attributes
 print(json.dumps({key: value for key, value in resource.attributes.items() if usual.get(key) != value}))
@@ -139,48 +136,32 @@ def configured() -> dict[str, Any]:
     """Return what `configure()` adds to the resource that OpenTelemetry makes by itself."""
     environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
     command = [sys.executable, "-c", CONFIGURED]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - ours
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=60)  # noqa: S603 - ours
     added: dict[str, Any] = json.loads(done.stdout)
     return added
 
 
-class Emitted(NamedTuple):
-    """Everything that was written: attributes as (key, value), and the names of events and metrics."""
+class Written(NamedTuple):
+    """What one span, event or resource says; `carrier` is `call`, `attempt`, `program` or the event's name."""
 
-    attributes: list[tuple[str, Any]]
-    events: set[str]
-    metrics: set[str]
+    carrier: str
+    attributes: Mapping[str, Any]
 
 
-def emitted() -> Emitted:
-    """Run the programs against a real server, and collect what spans, events and metrics say."""
-    reader = InMemoryMetricReader()
-    meters = MeterProvider([reader], shutdown_on_exit=False)
-    options = {"conventions": ("openinference", "spanglass", "gen_ai"), "meter_provider": meters}
-    with OpenAIServer() as server, OpenAI(base_url=server.base_url, api_key="test", max_retries=1) as client:
-        with captured_spans(**options) as captured:
-            for program in (answered, streamed, failed):
-                program(server, client)
+def emitted() -> list[Written]:
+    """Run the programs against a real server, and collect what spans, their events and the resource say."""
+    conventions = ("openinference", "spanglass", "gen_ai")
+    options: dict[str, Any] = {"api_key": "test", "max_retries": 1}
+    with (
+        OpenAIServer() as server,
+        OpenAI(base_url=server.base_url, **options) as client,
+        AzureOpenAI(azure_endpoint=server.url, api_version="2026-01-01", **options) as azure,
+        captured_spans(conventions=conventions) as captured,
+    ):
+        answered(server, azure)
+        streamed(server, client)
+        failed(server, client)
         spans = captured.spans
-    points = list(_points(reader))
-    meters.shutdown()
-    events = {event.name for span in spans for event in span.events}
-    return Emitted(
-        [*_of_spans(spans), *(pair for _, pairs in points for pair in pairs)], events, {n for n, _ in points}
-    )
-
-
-def _of_spans(spans: list[ReadableSpan]) -> Iterator[tuple[str, Any]]:
-    for span in spans:
-        yield from (span.attributes or {}).items()
-        for event in span.events:
-            yield from (event.attributes or {}).items()
-
-
-def _points(reader: InMemoryMetricReader) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    data = reader.get_metrics_data()
-    for resource in data.resource_metrics if data else ():
-        for scope in resource.scope_metrics:
-            for metric in scope.metrics:
-                for point in metric.data.data_points:
-                    yield metric.name, list((point.attributes or {}).items())
+    of_spans = [Written("attempt" if span.name == "attempt" else "call", span.attributes or {}) for span in spans]
+    of_events = [Written(event.name, event.attributes or {}) for span in spans for event in span.events]
+    return [*of_spans, *of_events, Written("program", configured())]

@@ -49,9 +49,6 @@ NEWER = {
     "gen_ai.usage.audio.input_tokens": "counts by modality are new",
     "gen_ai.usage.audio.output_tokens": "counts by modality are new",
     "gen_ai.usage.cache_write.input_tokens": "was gen_ai.usage.cache_creation.input_tokens",
-    "gen_ai.usage.image.input_tokens": "counts by modality are new",
-    "gen_ai.usage.text.input_tokens": "counts by modality are new",
-    "gen_ai.usage.text.output_tokens": "counts by modality are new",
 }
 
 ENUMERATIONS: dict[str, type[Enum]] = {

@@ -56,7 +56,7 @@ def test_nothing_known() -> None:
 
 
 def test_call() -> None:
-    """The call's span tells the attempts, the time's split in seconds, the limits and what the server said of itself."""
+    """The call's span tells its attempts, its time split in seconds, the limits and what the server said."""
     source = record(
         helper="create",
         response_id="chatcmpl-1",

@@ -86,15 +86,15 @@ def answered(attempt: Attempt, response: Any) -> None:
     """Note what the response says of its attempt: the status and a few headers."""
     attempt.status = response.status_code
     # The raw list in one pass: each look-up by name would walk all of them, in Python.
-    found = {}
+    found: dict[bytes, bytes] = {}
     for given, value in response.headers.raw:
         name = given.lower()
         if name in HEADERS:
             found[name] = value
     if found:
-        for name in HEADERS:
+        for name, read in HEADERS.items():
             if name in found:
-                HEADERS[name](attempt, name.decode(), found[name].decode("latin-1"))
+                read(attempt, name.decode(), found[name].decode("latin-1"))
 
 
 def failed(attempt: Attempt, error: BaseException) -> None:

@@ -1,23 +1,24 @@
-"""The callers: sync and async, each a few lines around the same invocation.
+"""The callers, sync and async, each a few lines around the same invocation.
 
-    create()            operation   notes the start; records a mistake that no request came of
-      request()         request     begins the call, delivers its result
-        _build_request() build      puts the invocation on the request
-        send()          attempt     notes each attempt, watches the bytes of a stream
-        __stream__()    stream      puts the accumulator into the SDK's own stream
+- `create` (in `methods`) notes the start, and records a mistake that no request came of;
+- `request` begins the call and delivers its result;
+- `_build_request` puts the invocation on the request;
+- `send` notes each attempt, and watches the bytes of a stream;
+- `__stream__` puts the accumulator into the SDK's own stream.
 """
 
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Callable
+from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from spanglass.calls import tracing
-from spanglass.calls.invocation import Aside, Invocation, Operation, Sending, Traced, begin, mistake, operation, running
+from spanglass.calls.aside import Aside, Traced, running
+from spanglass.calls.invocation import Invocation, begin
 from spanglass.calls.stream import AsyncWatchedBytes, StreamState, WatchedBytes, accumulate, accumulate_async
 from spanglass.endpoints import ENDPOINTS
-from spanglass.endpoints.endpoint import Endpoint
 from spanglass.guard import guard
+from spanglass.record import Attempt
 
 MARK = "spanglass"
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -78,6 +79,48 @@ def _invocation(given: tuple[Any, ...], kwargs: dict[str, Any]) -> "Invocation |
     return None
 
 
+class Sending:
+    """One attempt under way; `watch` makes the bytes of a stream that is still to come into watched ones."""
+
+    __slots__ = ("_attempt", "_invocation", "_request", "_streamed", "_watch")
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        watch: Callable[[Any, StreamState], Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._invocation = invocation
+        self._watch = watch
+        self._request = args[0] if args else kwargs["request"]
+        self._streamed = "stream" in kwargs and kwargs["stream"]
+        attempts = invocation.record.attempts
+        self._attempt = Attempt(len(attempts) + 1, perf_counter_ns() - invocation.origin)
+        attempts += [self._attempt]
+
+    def __enter__(self) -> None:
+        """Begin to wait for the response."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            with guard:
+                self._invocation.refuse(self._attempt, self._request, error)
+
+    def answer(self, response: Any) -> Any:
+        """Note the response, and return it."""
+        with guard:
+            state = self._invocation.answer(self._attempt, self._request, response, streamed=self._streamed)
+            if state is not None:
+                response.stream = self._watch(response.stream, state)
+        return response
+
+
+_registered: list[Any] = []
+
+
 class Family(NamedTuple):
     """The watched bytes of one family of HTTP client: httpx, or httpx2."""
 
@@ -98,7 +141,8 @@ def send(family: Family, wrapped: Any, _client: Any, args: tuple[Any, ...], kwar
     invocation = _invocation(args, kwargs)
     if invocation is None:
         return wrapped(*args, **kwargs)
-    with Sending(invocation, family.watched, args, kwargs) as sending:
+    sending = Sending(invocation, family.watched, args, kwargs)
+    with sending:
         return sending.answer(wrapped(*args, **kwargs))
 
 
@@ -107,7 +151,8 @@ async def send_async(family: Family, wrapped: Any, _client: Any, args: tuple[Any
     invocation = _invocation(args, kwargs)
     if invocation is None:
         return await wrapped(*args, **kwargs)
-    with Sending(invocation, family.watched_async, args, kwargs) as sending:
+    sending = Sending(invocation, family.watched_async, args, kwargs)
+    with sending:
         return sending.answer(await wrapped(*args, **kwargs))
 
 
@@ -133,75 +178,3 @@ def stream_async(wrapped: Any, instance: Any, _args: tuple[Any, ...], _kwargs: d
     inner = wrapped()
     state = _state(instance)
     return inner if state is None else accumulate_async(state, inner)
-
-
-# operation
-
-
-class Noted:
-    """A method of a resource under way: what begins within it takes its start and its name."""
-
-    __slots__ = ("_endpoint", "_given", "_noted", "_outer", "_resource")
-
-    def __init__(self, endpoint: Endpoint, helper: str, resource: Any, given: dict[str, Any]) -> None:
-        self._endpoint = endpoint
-        self._resource = resource
-        self._given = given
-        self._noted = Operation(helper)
-
-    def __enter__(self) -> None:
-        self._outer = operation.get()
-        operation.set(self._noted)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if operation.get() is self._noted:
-            operation.set(self._outer)
-        if isinstance(error, Exception) and not self._noted.begun and tracing.current is not None:
-            with guard:
-                client = self._resource._client  # noqa: SLF001 - a resource has no other name for it
-                mistake(tracing.current, self._endpoint, client, self._noted, self._given, error)
-
-
-def method(
-    endpoint: Endpoint, helper: str, wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """`Completions.create` and its like."""
-    if tracing.current is None:
-        return wrapped(*args, **kwargs)
-    with Noted(endpoint, helper, resource, kwargs):
-        return wrapped(*args, **kwargs)
-
-
-class Unstarted:
-    """The SDK's coroutine, closed without a word where ours is never awaited: one warning is enough."""
-
-    __slots__ = ("coroutine",)
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self.coroutine = coroutine
-
-    def __del__(self) -> None:
-        self.coroutine.close()
-
-
-def method_async(
-    endpoint: Endpoint, helper: str, wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """`AsyncCompletions.create`: called at once, so that its errors come when the SDK's do, and awaited later."""
-    if tracing.current is None:
-        return wrapped(*args, **kwargs)
-    noted = Noted(endpoint, helper, resource, kwargs)
-    with noted:
-        coroutine = wrapped(*args, **kwargs)
-    if not hasattr(coroutine, "send"):
-        return coroutine
-    awaited = _awaited(noted, Unstarted(coroutine))
-    awaited.__qualname__, awaited.__name__ = coroutine.__qualname__, coroutine.__name__
-    return awaited
-
-
-async def _awaited(noted: Noted, unstarted: Unstarted) -> Any:
-    with noted:
-        return await unstarted.coroutine

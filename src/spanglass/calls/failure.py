@@ -8,6 +8,7 @@ from spanglass.record import Failure
 from spanglass.writers.redaction import scrub_failure
 
 FRAMES = 20
+LONGEST = 20_000
 
 
 def read_failure(error: BaseException, *, trace: bool = True) -> Failure:
@@ -18,8 +19,8 @@ def read_failure(error: BaseException, *, trace: bool = True) -> Failure:
     status = own.get("status_code")
     failure = Failure(
         type=kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}",
-        message=str(error),
-        stacktrace="".join(traceback.format_exception(kind, error, error.__traceback__, -FRAMES)) if trace else None,
+        message=_cut(str(error)),
+        stacktrace=_cut(traceback_of(error)) if trace else None,
         status=count(status),
         code=text(own.get("code")),
         param=text(own.get("param")),
@@ -29,3 +30,12 @@ def read_failure(error: BaseException, *, trace: bool = True) -> Failure:
     )
     scrub_failure(failure)
     return failure
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return the traceback as Python prints it, of each exception in the chain the innermost frames."""
+    return "".join(traceback.format_exception(error.__class__, error, error.__traceback__, -FRAMES))
+
+
+def _cut(told: str) -> str:
+    return told if len(told) <= LONGEST else f"{told[:LONGEST]}… ({len(told)} characters)"

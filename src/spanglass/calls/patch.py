@@ -8,19 +8,9 @@ from typing import Any, NamedTuple
 
 import wrapt
 
-from spanglass.calls.callers import (
-    Wrapper,
-    build,
-    family_of,
-    method,
-    method_async,
-    request,
-    request_async,
-    send,
-    send_async,
-    stream,
-    stream_async,
-)
+from spanglass.calls import callers
+from spanglass.calls.callers import Wrapper, family_of
+from spanglass.calls.methods import method, method_async
 from spanglass.endpoints import ENDPOINTS
 from spanglass.guard import guard
 
@@ -47,13 +37,13 @@ CHAT = ENDPOINTS["post", "/chat/completions"]
 COMPLETIONS = ("openai.resources.chat.completions", "openai.resources.chat.completions.completions")
 
 TARGETS = (
-    Target("openai._base_client", "SyncAPIClient", "request", _as_is(request)),
-    Target("openai._base_client", "AsyncAPIClient", "request", _as_is(request_async)),
-    Target("openai._base_client", "BaseClient", "_build_request", _as_is(build)),
-    Target("openai._streaming", "Stream", "__stream__", _as_is(stream)),
-    Target("openai._streaming", "AsyncStream", "__stream__", _as_is(stream_async)),
-    *(Target(module, "Client", "send", _for_family(send)) for module in ("httpx", "httpx2")),
-    *(Target(module, "AsyncClient", "send", _for_family(send_async)) for module in ("httpx", "httpx2")),
+    Target("openai._base_client", "SyncAPIClient", "request", _as_is(callers.request)),
+    Target("openai._base_client", "AsyncAPIClient", "request", _as_is(callers.request_async)),
+    Target("openai._base_client", "BaseClient", "_build_request", _as_is(callers.build)),
+    Target("openai._streaming", "Stream", "__stream__", _as_is(callers.stream)),
+    Target("openai._streaming", "AsyncStream", "__stream__", _as_is(callers.stream_async)),
+    *(Target(module, "Client", "send", _for_family(callers.send)) for module in ("httpx", "httpx2")),
+    *(Target(module, "AsyncClient", "send", _for_family(callers.send_async)) for module in ("httpx", "httpx2")),
     *(
         Target(module, owner, name, _as_is(partial(wrapper, CHAT, name)))
         for module in COMPLETIONS
@@ -112,12 +102,12 @@ def _imported(module: Any) -> None:
         if _users == 0 or module is None:
             return
         for target in TARGETS:
-            owner = vars(module).get(target.owner)
+            owner = module.__dict__.get(target.owner)  # as it stands: not by a module's own `__getattr__`
             if target.module == module.__name__ and owner is not None:
                 _patch(owner, target.name, target.wrapper(module))
 
 
-def _patch(owner: type, name: str, wrapper: Wrapper) -> None:
+def _patch(owner: Any, name: str, wrapper: Wrapper) -> None:
     before = owner.__dict__.get(name)
     if before is None or any(patch.owner is owner and patch.name == name for patch in _patches):
         return

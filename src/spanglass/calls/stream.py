@@ -59,17 +59,17 @@ class StreamState:
             self.accumulator.feed(pending)
 
     def end(self) -> None:
-        """The stream has come to its end."""
+        """Note that the stream has come to its end."""
         self.feed()
         self.call.finish("completed" if self.accumulator.terminal else "truncated", None, perf_counter_ns())
 
     def fail(self, error: BaseException) -> None:
-        """An exception came out of the stream."""
+        """Note that an exception came out of the stream."""
         self.feed()
         self.call.finish("error" if isinstance(error, Exception) else "cancelled", error, perf_counter_ns())
 
     def closed(self) -> None:
-        """The bytes were closed: by the caller, unless the SDK's generator is running, or is being collected."""
+        """Note that the bytes were closed: by the caller, unless the SDK's generator is running, or being collected."""
         if self.inner is not None:
             inner = self.inner()
             if inner is None or getattr(inner, "gi_running", False) or getattr(inner, "ag_running", False):

@@ -5,9 +5,11 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 
 from spanglass.calls.attempts import FAILED
+from spanglass.calls.metrics import Meters
 from spanglass.record import Attempt, Failure, Record
 from spanglass.semconv import SCHEMA_URL, otel
 from spanglass.semconv import openinference as oi
@@ -16,7 +18,7 @@ from spanglass.settings import Settings
 from spanglass.writers import writers
 from spanglass.writers.extras import attempt_attributes
 from spanglass.writers.redaction import redact
-from spanglass.writers.values import clean
+from spanglass.writers.values import clean, clean_text
 
 SCOPE = "spanglass"
 # The keys under which OpenInference's context managers keep what an application says of its spans.
@@ -34,11 +36,17 @@ CONTEXT = (
 class Tracing:
     """One way to trace; the process has one or none."""
 
-    __slots__ = ("extras", "settings", "tracer", "writers")
+    __slots__ = ("extras", "meters", "settings", "tracer", "writers")
 
-    def __init__(self, settings: Settings, tracer_provider: TracerProvider | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
         self.settings = settings
         self.tracer = trace.get_tracer(SCOPE, version(SCOPE), tracer_provider, SCHEMA_URL)
+        self.meters = Meters(SCOPE, version(SCOPE), meter_provider)
         self.writers = writers(settings.conventions)
         self.extras = "spanglass" in settings.conventions
 
@@ -47,6 +55,7 @@ class Tracing:
         attributes: dict[str, Any] = {}
         for writer in self.writers:
             writer.start(record, attributes)
+        clean(attributes)
         return self.tracer.start_span(
             self.writers[0].span_name(record), context, SpanKind.CLIENT, attributes, start_time=record.start
         )
@@ -111,7 +120,7 @@ class Tracing:
                 "attempt", context, attributes=attributes, start_time=record.start + attempt.start
             )
             if attempt.failure is not None:
-                child.set_status(StatusCode.ERROR, f"{attempt.failure.name}: {attempt.failure.message}")
+                child.set_status(StatusCode.ERROR, clean_text(f"{attempt.failure.name}: {attempt.failure.message}"))
             elif attempt.status is not None and attempt.status >= FAILED:
                 child.set_status(StatusCode.ERROR, f"HTTP {attempt.status}")
             child.end(record.start + attempt.end)

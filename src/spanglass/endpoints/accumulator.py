@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
-from spanglass.endpoints.shapes import fields, items, whole
+from spanglass.endpoints.shapes import count, items
+from spanglass.plain import fields, whole
 
 # Of the whole response: the first value that is not empty counts.
 HEAD = ("id", "created", "model", "service_tier", "system_fingerprint")
@@ -74,8 +75,7 @@ class ChatAccumulator:
         self.bearing += bearing
 
     def _take_choice(self, choice: Mapping[str, Any]) -> bool:
-        index = choice.get("index")
-        index = index if index.__class__ is int else 0
+        index = count(choice.get("index")) or 0
         if index not in self._choices:
             self._choices[index] = {"index": index, "message": {}, "finish_reason": None}
         state = self._choices[index]
@@ -93,7 +93,7 @@ class ChatAccumulator:
 
 
 def _merge(into: dict[str, Any], delta: Mapping[str, Any]) -> bool:
-    """Merge a delta in place, and tell whether it carried any text."""
+    """Merge a delta in place, and tell whether it carried any text. What changes its kind on the way starts anew."""
     bearing = False
     for key, value in delta.items():
         if value is None:
@@ -101,22 +101,27 @@ def _merge(into: dict[str, Any], delta: Mapping[str, Any]) -> bool:
         if value.__class__ is str:
             bearing |= _merge_text(into, key, value)
         elif value.__class__ is list:
-            bearing |= _merge_list(into.setdefault(key, []), value)
+            bearing |= _merge_list(_own(into, key, list), value)
         elif whole(value):
-            bearing |= _merge(into.setdefault(key, {}), whole(value))
+            bearing |= _merge(_own(into, key, dict), whole(value))
         else:
             into[key] = value
     return bearing
+
+
+def _own(into: dict[str, Any], key: str, kind: type) -> Any:
+    """Return what has been gathered under a key, if it is of this kind, or else an empty one that replaces it."""
+    if into.get(key).__class__ is not kind:
+        into[key] = kind()
+    return into[key]
 
 
 def _merge_text(into: dict[str, Any], key: str, value: str) -> bool:
     if key in WHOLE:
         into[key] = value or into.get(key)
         return False
-    if into.get(key).__class__ is Pieces:
-        into[key] += [value]
-    else:
-        into[key] = Pieces([value])
+    gathered = _own(into, key, Pieces)
+    gathered += [value]
     return value != ""
 
 
@@ -146,7 +151,7 @@ def _joined(value: Any) -> Any:
 
 
 def _ordered(values: list[Any]) -> list[Any]:
-    """A response has its tool calls in order, and without the index that a stream needs."""
+    """Put the items in order and drop their index, which only a stream needs."""
     if all(value.__class__ is dict and "index" in value for value in values):
         values = sorted(values, key=itemgetter("index"))
         values = [{key: value[key] for key in value if key != "index"} for value in values]

@@ -5,7 +5,8 @@ from typing import Any
 
 from spanglass.endpoints.accumulator import ChatAccumulator
 from spanglass.endpoints.endpoint import Endpoint
-from spanglass.endpoints.shapes import count, encode, fields, items, text, whole, without_credentials
+from spanglass.endpoints.shapes import count, is_json, items, text, without_credentials
+from spanglass.plain import encode, fields, whole
 from spanglass.record import Message, Part, Record, ToolCall, Usage
 
 # Read into fields of their own; every other parameter of the body is an invocation parameter.
@@ -42,7 +43,7 @@ def read_response(record: Record, response: Any, received: str | None) -> None:
     """Read a response; `received` is the text of its body, or None where it came as a stream."""
     raw = fields(response)
     record.output_value = received if received is not None else encode(raw)
-    record.output_mime = "application/json" if raw else "text/plain"
+    record.output_mime = "application/json" if raw or is_json(record.output_value) else "text/plain"
     for key, field in HEAD:
         if key in raw and raw[key].__class__ is str:
             setattr(record, field, raw[key] or None)
@@ -151,9 +152,7 @@ def _audio(raw: Mapping[str, Any]) -> Part:
 
 def _file(raw: Mapping[str, Any]) -> Part:
     file = fields(raw.get("file"))
-    return Part(
-        "file", url=text(file.get("file_data")), name=text(file.get("filename")), id=text(file.get("file_id"))
-    )
+    return Part("file", url=text(file.get("file_data")), name=text(file.get("filename")), id=text(file.get("file_id")))
 
 
 PARTS: dict[str, Callable[[Mapping[str, Any]], Part]] = {

@@ -1,41 +1,26 @@
-"""Reading what the SDK holds: dicts and models alike, without dumping a model and without trusting a type."""
+"""Reading what the SDK holds without trusting a type."""
 
+import json
 from collections.abc import Mapping
-from json import JSONEncoder
 from typing import Any
 
-NOTHING: Mapping[str, Any] = {}
+from spanglass.plain import encode, fields
+
 LARGEST = 2**63
+# Never recorded, whoever put them into a body.
+CREDENTIALS = frozenset({"api_key", "apikey", "api-key", "authorization", "headers", "extra_headers"})
 
 
-def fields(value: Any) -> Mapping[str, Any]:
-    """Return the own fields of a dict, a mapping or a model as they are, not copied; nothing for anything else."""
-    if value.__class__ is dict:
-        return value  # type: ignore[no-any-return]
-    try:
-        own = value.__dict__
-    except AttributeError:
-        return value if isinstance(value, Mapping) else NOTHING
-    return own if own or not isinstance(value, Mapping) else value  # type: ignore[no-any-return]
-
-
-def whole(value: Any) -> Mapping[str, Any]:
-    """Return the fields with those that the SDK's model does not declare (pydantic 2 keeps them apart)."""
-    own = fields(value)
-    extra = getattr(value, "__pydantic_extra__", None)
-    return {**own, **extra} if extra else own
-
-
-def items(value: Any) -> list[Any] | tuple[Any, ...]:
+def items(value: Any) -> "list[Any] | tuple[Any, ...]":
     """Return a list or tuple as it is, and nothing for anything else."""
-    return value if value.__class__ is list or isinstance(value, (list, tuple)) else ()
+    return value if value.__class__ is list or value.__class__ is tuple else ()
 
 
 def text(value: Any) -> str | None:
     """Return a string as it is, None for None, and JSON for anything else."""
     if value is None or value.__class__ is str:
-        return value  # type: ignore[no-any-return]
-    return str(value) if isinstance(value, str) else encode(value)
+        return value
+    return str.__str__(value) if isinstance(value, str) else encode(value)
 
 
 def count(value: Any) -> int | None:
@@ -43,28 +28,13 @@ def count(value: Any) -> int | None:
     return value if value.__class__ is int and -LARGEST <= value < LARGEST else None
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"<{len(value)} bytes>"
-    own = whole(value)
-    if own:
-        return {key: item for key, item in own.items() if item is not None and key.__class__ is str}
-    return str(value)
-
-
-_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain, check_circular=True).encode
-
-
-def encode(value: Any) -> str:
-    """Return JSON text; what JSON does not know is written by its fields or as its text."""
+def is_json(given: str) -> bool:
+    """Tell whether a text is JSON."""
     try:
-        return _encode(value)
-    except (TypeError, ValueError, RecursionError):  # keys that are no strings, circles
-        return str(value)
-
-
-# Never recorded, whoever put them into a body.
-CREDENTIALS = frozenset({"api_key", "apikey", "api-key", "authorization", "headers", "extra_headers"})
+        json.loads(given)
+    except ValueError:
+        return False
+    return True
 
 
 def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:

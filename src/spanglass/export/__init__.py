@@ -1,1 +1,1 @@
-""""""
+"""Where finished spans go."""

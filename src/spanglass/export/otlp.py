@@ -5,9 +5,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from opentelemetry.sdk.trace.export import SpanExporter
-
-from spanglass.export.endpoint import GRPC, HTTP, Target, normalised
+from spanglass.export.endpoint import GRPC, HTTP, PORTS, Target, normalised
 from spanglass.export.reporting import ReportingExporter
 from spanglass.guard import guard
 
@@ -16,8 +14,11 @@ MODULES = {
     GRPC: "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
 }
 
+SCHEMES = {True: ("http",), False: ("https",)}
+"""A gRPC exporter keeps host and port, and the newer ones whether it is insecure."""
 
-def open_exporter(target: Target) -> SpanExporter:
+
+def open_exporter(target: Target) -> ReportingExporter:
     """Return an exporter to `target`; timeouts, certificates and compression are those of the OTEL_* variables."""
     options: dict[str, Any] = {"endpoint": target.url, "headers": dict(target.headers)}
     if target.protocol == GRPC:
@@ -40,13 +41,10 @@ def _targets(provider: object) -> Iterator[Target]:
         exporter = getattr(processor, "span_exporter", None)
         endpoint = getattr(exporter, "_endpoint", None)
         module = type(exporter).__module__
-        for protocol, name in MODULES.items():
-            if module == name and isinstance(endpoint, str):
-                yield Target(protocol, _url(protocol, endpoint, insecure=getattr(exporter, "_insecure", False)))
-
-
-def _url(protocol: str, endpoint: str, *, insecure: bool) -> str:
-    """Return the URL in the form that targets are compared in; a gRPC exporter keeps only host and port."""
-    if protocol == GRPC:
-        endpoint = f"{'http' if insecure else 'https'}://{endpoint}"
-    return normalised(protocol, urlsplit(endpoint))
+        if not isinstance(endpoint, str):
+            continue
+        if module == MODULES[HTTP]:
+            yield Target(HTTP, normalised(HTTP, urlsplit(endpoint)))
+        elif module == MODULES[GRPC]:
+            for scheme in SCHEMES.get(getattr(exporter, "_insecure", None), PORTS):
+                yield Target(GRPC, normalised(GRPC, urlsplit(f"{scheme}://{endpoint}")))

@@ -1,17 +1,26 @@
 """The way of finished spans out of the process: one tracer provider, and a batch processor for each receiver."""
 
-import sys
 import threading
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
+from spanglass.calls.unfinished import drain, finish_open
 from spanglass.export.batching import GRACE, BatchProcessor
 from spanglass.export.endpoint import Target
 from spanglass.export.otlp import open_exporter, targets_of
+from spanglass.export.reporting import ReportingExporter
 from spanglass.guard import guard
+
+BRIEF = 1.5
+"""Seconds that leaving waits for a receiver that has failed: enough for one retry."""
+
+
+class _Outlet(NamedTuple):
+    exporter: ReportingExporter
+    processor: BatchProcessor
 
 
 class Pipeline:
@@ -23,13 +32,13 @@ class Pipeline:
     def __init__(self, provider: trace.TracerProvider, *, owned: bool) -> None:
         self.provider = provider
         self._owned = owned
-        self._outlets: dict[Target, BatchProcessor] = {}
+        self._outlets: dict[Target, _Outlet] = {}
         self._dropped_before = 0
 
     @property
     def dropped(self) -> int:
         """How many spans were not delivered: refused, not answered, or beyond the queue."""
-        return self._dropped_before + sum(outlet.dropped for outlet in self._outlets.values())
+        return self._dropped_before + sum(outlet.processor.dropped for outlet in self._outlets.values())
 
     def flush(self, timeout: float = 30.0) -> bool:
         """Send everything that has ended; waits at most `timeout` seconds.
@@ -42,9 +51,10 @@ class Pipeline:
 
     def shutdown(self) -> None:
         """Send what has ended, within five seconds a receiver, and stop; a program's own provider lives on."""
-        _drain()
+        with guard:
+            drain()
         for outlet in self._outlets.values():
-            outlet.shutdown()
+            outlet.processor.shutdown()
         self._dropped_before = self.dropped
         self._outlets.clear()
         if self._owned and isinstance(self.provider, TracerProvider):
@@ -64,22 +74,33 @@ class Pipeline:
                 "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
             )
             raise RuntimeError(message)
-        outlet = BatchProcessor(open_exporter(target))
-        add(outlet)
-        self._outlets[target] = outlet
+        exporter = open_exporter(target)
+        outlet = self._outlets[target] = _Outlet(exporter, BatchProcessor(exporter))
+        add(outlet.processor)
 
     def leave(self) -> None:
-        """Send the last spans of the process; a receiver that has not answered by then is given up."""
-        if not self._flush_outlets(time.monotonic() + GRACE):
-            for outlet in self._outlets.values():
-                outlet.shutdown(timeout=0)
+        """Send the last spans of the process, within five seconds; a receiver that fails is given up sooner."""
+        began = time.monotonic()
+        with guard:
+            finish_open()
+        if self._flush_outlets(began + BRIEF):
+            return
+        if any(not outlet.exporter.failing for outlet in self._unsettled()):
+            self._flush_outlets(began + GRACE)
+        for outlet in self._unsettled():
+            outlet.processor.shutdown(timeout=0)
+
+    def _unsettled(self) -> list[_Outlet]:
+        return [outlet for outlet in self._outlets.values() if not outlet.processor.force_flush(0)]
 
     def _flush_outlets(self, deadline: float) -> bool:
         """Flush ours side by side, so that one dead receiver costs the others nothing."""
-        _drain()
-        for outlet in self._outlets.values():
-            outlet.hurry()
-        results = [outlet.force_flush(_millis_until(deadline)) for outlet in self._outlets.values()]
+        with guard:
+            drain()
+        processors = [outlet.processor for outlet in self._outlets.values()]
+        for processor in processors:
+            processor.hurry()
+        results = [processor.force_flush(_millis_until(deadline)) for processor in processors]
         return all(results)
 
     def _flush_provider(self, deadline: float) -> bool:
@@ -99,10 +120,3 @@ class Pipeline:
 
 def _millis_until(deadline: float) -> int:
     return max(0, int((deadline - time.monotonic()) * 1000))
-
-
-def _drain() -> None:
-    """End the spans of dropped streams; where no call was ever traced there are none."""
-    if calls := sys.modules.get("spanglass.calls.invocation"):
-        with guard:
-            calls.drain()

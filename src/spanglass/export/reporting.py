@@ -67,28 +67,42 @@ class ReportingExporter(SpanExporter):
         self._exporter = exporter
         self._target = target
         self._under_way: list[logging.LogRecord] | None = None
+        self._closing = False
         self._failing = False
         self._lost = 0
         self._lock = threading.Lock()
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last attempt came to nothing; false while the first one is still waited for."""
+        return self._failing or bool(self._under_way)
+
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send one batch; a failure of any kind is a result and never an exception."""
         result = SpanExportResult.FAILURE
-        self._sending = True
+        why = None
         with hush.listening() as records, guard:
-            result = self._exporter.export(spans)
-        self._sending = False
+            self._under_way = records
+            try:
+                result = self._exporter.export(spans)
+            except OSError as error:  # what older exporters raise where a connection fails
+                why = type(error).__name__
+            self._under_way = None
+            if self._closing:
+                self._exporter.shutdown()
         if result is SpanExportResult.SUCCESS:
             self._recover()
         else:
-            self._fail(cause(records), len(spans))
+            self._fail(why or cause(records), len(spans))
         return result
 
     def shutdown(self) -> None:
-        """Close the exporter; what is still under way counts as not answered."""
+        """Close the exporter, or have `export` close it that is still under way, and counts as not answered."""
+        self._closing = True
         if (records := self._under_way) is not None:
-            self._fail(cause(records), 0)
-        self._exporter.shutdown()
+            self._fail(cause(records), 0)  # and no more: some exporters' shutdown waits for what is under way
+        else:
+            self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Return true: nothing is kept here."""

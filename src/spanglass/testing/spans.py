@@ -25,7 +25,7 @@ class CapturedSpans:
         Those of streams that were dropped unread are among them as soon as Python has collected the stream, which for
         a stream of the SDK (it is in a reference cycle) may take a `gc.collect()`.
         """
-        from spanglass.calls.invocation import drain  # noqa: PLC0415 - the server alone needs no instrumentor
+        from spanglass.calls.unfinished import drain  # noqa: PLC0415 - the server alone needs no instrumentor
 
         drain()
         return list(self._exporter.get_finished_spans())

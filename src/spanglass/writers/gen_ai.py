@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from spanglass.plain import encode
 from spanglass.record import Message, Part, Record
 from spanglass.semconv import gen_ai as ai
 from spanglass.semconv import otel
 from spanglass.writers.table import NANOSECONDS, table
-from spanglass.writers.values import encode
 from spanglass.writers.writer import Writer
 
 # Where this convention's word is another than OpenInference's.

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from spanglass.plain import encode
 from spanglass.record import Message, Part, Record
 from spanglass.semconv import openinference as oi
 from spanglass.writers.table import table
-from spanglass.writers.values import encode
 from spanglass.writers.writer import Writer
 
 _START = table(

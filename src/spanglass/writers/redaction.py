@@ -105,7 +105,7 @@ _CREDENTIALS = (
     (
         re.compile(
             r"(?i)([?&#;]"
-            r"(?=[\w.%-]*?(?:key|token|secret|password|signature|credential|code|auth|(?<![a-z])sig(?![a-z])))"
+            r"(?=code=|[\w.%-]*?(?:key|token|secret|password|signature|credential|auth(?!ors?=)|(?<![a-z])sig(?![a-z])))"
             r"""[\w.%-]+=)[^\s&#"'<>]+"""
         ),
         rf"\1{REDACTED}",

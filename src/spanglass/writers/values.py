@@ -3,10 +3,11 @@
 Anything else costs whole spans or batches somewhere between here and the eye that reads them.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
+
+from spanglass.plain import encode
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LARGEST = 2**63
@@ -18,29 +19,6 @@ _BYTES: Any = (bytes, bytearray, memoryview)
 
 def _text(value: Any) -> str:
     return f"<{len(value)} bytes>" if isinstance(value, _BYTES) else str(value)
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_text).encode
-
-
-def encode(value: Any) -> str:
-    """Return JSON text. What JSON has no word for stands in it as text: other objects, keys, NaN, circles."""
-    try:
-        return _encode(value)
-    except (TypeError, ValueError, RecursionError):
-        return _encode(_plain(value, 32))
-
-
-def _plain(value: Any, depth: int) -> Any:
-    if value.__class__ is float and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, (*_MAPPINGS, *_LISTS)) and depth == 0:
-        return "…"
-    if isinstance(value, _MAPPINGS):
-        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, _LISTS):
-        return [_plain(item, depth - 1) for item in value]
-    return value
 
 
 def clean(attributes: dict[str, Any]) -> None:

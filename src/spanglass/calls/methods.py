@@ -1,0 +1,85 @@
+"""The resources' own methods, such as `create`: what begins within one takes its name and its start.
+
+They begin nothing: a call that is nested in another's generator would be taken for it. Only where an exception comes
+out before any request was begun do they record it themselves.
+"""
+
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any
+
+from spanglass.calls import tracing
+from spanglass.calls.invocation import mistake
+from spanglass.calls.operation import Operation, operation
+from spanglass.endpoints.endpoint import Endpoint
+from spanglass.guard import guard
+
+
+class Noted:
+    """A method of a resource under way: what begins within it takes its start and its name."""
+
+    __slots__ = ("_endpoint", "_given", "_noted", "_outer", "_resource")
+
+    def __init__(self, endpoint: Endpoint, helper: str, resource: Any, given: dict[str, Any]) -> None:
+        self._endpoint = endpoint
+        self._resource = resource
+        self._given = given
+        self._noted = Operation(helper)
+
+    def __enter__(self) -> None:
+        self._outer = operation.get()
+        operation.set(self._noted)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if operation.get() is self._noted:
+            operation.set(self._outer)
+        if isinstance(error, Exception) and not self._noted.begun and tracing.current is not None:
+            with guard:
+                client = self._resource._client  # noqa: SLF001 - a resource has no other name for it
+                mistake(tracing.current, self._endpoint, client, self._noted, self._given, error)
+
+
+def method(
+    endpoint: Endpoint, helper: str, wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """`Completions.create` and its like."""
+    if tracing.current is None:
+        return wrapped(*args, **kwargs)
+    with Noted(endpoint, helper, resource, kwargs):
+        return wrapped(*args, **kwargs)
+
+
+class Unstarted:
+    """The SDK's coroutine, closed without a word where ours is never awaited: one warning is enough."""
+
+    __slots__ = ("coroutine",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.coroutine = coroutine
+
+    def __del__(self) -> None:
+        self.coroutine.close()
+
+
+def method_async(
+    endpoint: Endpoint, helper: str, wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """`AsyncCompletions.create`: called at once, so that its errors come when the SDK's do, and awaited later."""
+    if tracing.current is None:
+        return wrapped(*args, **kwargs)
+    noted = Noted(endpoint, helper, resource, kwargs)
+    with noted:
+        coroutine = wrapped(*args, **kwargs)
+    if not hasattr(coroutine, "send"):
+        return coroutine
+    awaited = _awaited(noted, Unstarted(coroutine))
+    for name in ("__name__", "__qualname__"):
+        setattr(awaited, name, getattr(coroutine, name))
+    return awaited
+
+
+async def _awaited(noted: Noted, unstarted: Unstarted) -> Any:
+    with noted:
+        return await unstarted.coroutine

@@ -1,0 +1,64 @@
+"""What is counted: the duration of calls, the time to a stream's first chunk, tokens; in gen_ai's names."""
+
+from typing import Any
+
+from opentelemetry import metrics
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+
+from spanglass.record import Record
+from spanglass.semconv import SCHEMA_URL, otel
+from spanglass.semconv import gen_ai as ai
+from spanglass.writers import WRITERS
+
+SECONDS = [0.01 * 2**power for power in range(14)]
+NANOSECONDS = 1e9
+
+
+class Meters:
+    """The instruments; `live` tells whether anybody counts."""
+
+    __slots__ = ("_duration", "_first", "_input", "_output", "_provider")
+
+    def __init__(self, scope: str, version: str, provider: MeterProvider | None) -> None:
+        self._provider = provider
+        meter = metrics.get_meter(scope, version, provider, SCHEMA_URL)
+        self._duration = meter.create_histogram(
+            ai.GEN_AI_CLIENT_INFERENCE_DURATION,
+            "s",
+            "How long calls took.",
+            explicit_bucket_boundaries_advisory=SECONDS,
+        )
+        self._first = meter.create_histogram(
+            ai.GEN_AI_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK,
+            "s",
+            "How long streams took to their first chunk.",
+            explicit_bucket_boundaries_advisory=SECONDS,
+        )
+        self._input = meter.create_counter(ai.GEN_AI_CLIENT_INFERENCE_USAGE_INPUT_TOKENS, "{token}", "Tokens sent.")
+        self._output = meter.create_counter(
+            ai.GEN_AI_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS, "{token}", "Tokens received."
+        )
+
+    @property
+    def live(self) -> bool:
+        """Whether there is a provider that counts."""
+        provider = self._provider or metrics.get_meter_provider()
+        # The API's stand-in for a provider that is still to come has no public name.
+        return not isinstance(provider, NoOpMeterProvider) and provider.__class__.__name__ != "_ProxyMeterProvider"
+
+    def count(self, record: Record, context: Context) -> None:
+        """Count a call that has ended; `context` has its span, for exemplars."""
+        attributes: dict[str, Any] = {}
+        WRITERS["gen_ai"].start(record, attributes)
+        if record.response_model is not None:
+            attributes[ai.GEN_AI_RESPONSE_MODEL] = record.response_model
+        timed = attributes if record.failure is None else {**attributes, otel.ERROR_TYPE: record.failure.type}
+        self._duration.record(record.duration / NANOSECONDS, timed, context)
+        if record.stream is not None and record.stream.first is not None:
+            self._first.record(record.stream.first / NANOSECONDS, attributes, context)
+        # The convention wants the kind of the tokens, which no usage tells in full; and a zero where none was told.
+        attributes[ai.GEN_AI_TOKEN_MODALITY] = "unknown"
+        usage = record.usage
+        self._input.add((usage.prompt if usage else None) or 0, attributes, context)
+        self._output.add((usage.completion if usage else None) or 0, attributes, context)

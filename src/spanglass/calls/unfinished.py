@@ -1,0 +1,90 @@
+"""The calls that are open, and those that are to be finished soon.
+
+A finaliser finishes nothing: it may run on a thread that holds a lock of the exporter, which ending a span would ask
+for again. It queues the call here, and whoever begins, finishes or flushes next drains the queue.
+"""
+
+import atexit
+import gc
+from collections import deque
+from collections.abc import Mapping
+from threading import get_ident
+from typing import Any, NamedTuple, Protocol
+
+from spanglass.guard import guard
+
+
+class Call(Protocol):
+    """A call that can be finished."""
+
+    def finish(self, outcome: str, error: BaseException | None, at: int) -> None:
+        """Write the span and end it, once. `at` is monotonic, in nanoseconds; `outcome` is for a stream."""
+        ...
+
+    def abandon(self) -> None:
+        """Finish with what has arrived until now."""
+        ...
+
+
+class Lost(NamedTuple):
+    """A call to be finished soon, as if at a time that has passed."""
+
+    call: Call
+    outcome: str
+    at: int
+
+
+_open: set[Call] = set()
+_lost: deque[Lost] = deque()
+_registered: list[Any] = []
+_collector = 0
+
+
+def hold(call: Call) -> None:
+    """Keep a call that has a stream: it is finished at the program's end, if not before."""
+    if not _registered:
+        # Later than a provider's own hook, and so run before it.
+        _registered.append(atexit.register(finish_open))
+    if _note_collection not in gc.callbacks:
+        gc.callbacks.append(_note_collection)
+    _open.add(call)
+
+
+def release(call: Call) -> None:
+    """Let go of a call that is finished."""
+    _open.discard(call)
+    if not _open and _note_collection in gc.callbacks:
+        gc.callbacks.remove(_note_collection)
+
+
+def lose(call: Call, outcome: str, at: int) -> None:
+    """Have a call finished soon. Takes no lock."""
+    _lost.append(Lost(call, outcome, at))
+
+
+def collecting() -> bool:
+    """Tell whether the garbage collector is running on this thread, which may then hold any lock."""
+    return _collector != 0 and _collector == get_ident()
+
+
+def drain() -> None:
+    """Finish the calls that were queued. Never called from a finaliser."""
+    while _lost:
+        try:
+            lost = _lost.popleft()
+        except IndexError:  # another thread was faster
+            return
+        lost.call.finish(lost.outcome, None, lost.at)
+
+
+def finish_open() -> None:
+    """Finish all calls that are still open, as the program ends."""
+    drain()
+    for call in [*_open]:
+        with guard:
+            call.abandon()
+
+
+def _note_collection(phase: str, _: Mapping[str, int]) -> None:
+    global _collector  # noqa: PLW0603 - the collector calls with nothing of ours at hand
+    _collector = get_ident() if phase == "start" else 0

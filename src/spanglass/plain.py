@@ -1,0 +1,58 @@
+"""Plain data out of whatever the SDK holds: the fields of dicts and models alike, and JSON text."""
+
+import math
+from collections.abc import Mapping
+from json import JSONEncoder
+from typing import Any, cast
+
+NOTHING: Mapping[str, Any] = {}
+DEPTH = 32
+
+
+def fields(value: Any) -> Mapping[str, Any]:
+    """Return the own fields of a dict, a mapping or a model as they are, not copied; nothing for anything else."""
+    if value.__class__ is dict:
+        return cast("dict[str, Any]", value)
+    try:
+        own: Mapping[str, Any] = value.__dict__
+    except AttributeError:
+        return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else NOTHING
+    return own if own or not isinstance(value, Mapping) else cast("Mapping[str, Any]", value)
+
+
+def whole(value: Any) -> Mapping[str, Any]:
+    """Return the fields with those that the SDK's model does not declare (pydantic 2 keeps them apart)."""
+    own = fields(value)
+    extra = getattr(value, "__pydantic_extra__", None)
+    return {**own, **extra} if extra else own
+
+
+def _object(value: Any) -> Any:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"<{memoryview(value).nbytes} bytes>"  # pyright: ignore[reportUnknownArgumentType]
+    own = whole(value)
+    return {key: own[key] for key in own if own[key] is not None} or str(value)
+
+
+_encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_object).encode
+
+
+def encode(value: Any) -> str:
+    """Return JSON text. A model is written by its fields; what JSON has no word for (NaN, circles) as its text."""
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return _encode(_plain(value, DEPTH))
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if depth == 0:
+        return "…"
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, depth - 1) for item in cast("list[Any]", value)]
+    own = whole(value)
+    return {str(key): _plain(own[key], depth - 1) for key in own} or str(value)

@@ -1,0 +1,357 @@
+"""Each HTTP attempt of a call: what it was, why another followed, and how long that took."""
+
+import time
+from email.utils import formatdate
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from flavours import Flavour
+from spanglass.testing import CapturedSpans, HangUp, OpenAIServer, Reply, Request, Stall, Stream, chunks, completion, error
+from told import ANSWERED, COUNTED, GOOD, attempt, call, refused, retried, told
+
+SOON = {"retry-after-ms": "1"}
+TWICE = {"spanglass.attempt.count": 2}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the SDK's own backoff begin with 40 ms rather than half a second."""
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.04)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "reason"),
+    [
+        (408, {}, "status_408"),
+        (409, {}, "status_409"),
+        (429, {}, "status_429"),
+        (500, {}, "status_5xx"),
+        (503, {}, "status_5xx"),
+        (529, {}, "status_5xx"),
+        (429, {"x-should-retry": "true"}, "status_429"),
+        (400, {"x-should-retry": "true"}, "x-should-retry"),
+        (404, {"X-Should-Retry": "true"}, "x-should-retry"),
+    ],
+)
+def test_status_that_is_retried(  # noqa: PLR0913 - the row
+    status: int,
+    headers: dict[str, str],
+    reason: str,
+    flavour: Flavour,
+    server: OpenAIServer,
+    captured: CapturedSpans,
+) -> None:
+    """A status that the SDK retries leaves a failed attempt with its reason, and a good one, under a call that is OK."""
+    server.script(Reply(error("No"), status=status, headers={**SOON, **headers}))
+
+    flavour.create(flavour.client(server))
+
+    assert [told(span) for span in captured.spans] == [
+        attempt(server, 1, refused(status), retried(reason, "retry-after-ms", "1ms"), description=f"HTTP {status}"),
+        attempt(server, 2, GOOD),
+        call(server, ANSWERED, COUNTED, TWICE),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "raised"),
+    [
+        (400, {}, "BadRequestError"),
+        (401, {}, "AuthenticationError"),
+        (403, {}, "PermissionDeniedError"),
+        (404, {}, "NotFoundError"),
+        (422, {}, "UnprocessableEntityError"),
+        (500, {"x-should-retry": "false"}, "InternalServerError"),
+        (429, {"x-should-retry": "false"}, "RateLimitError"),
+    ],
+)
+def test_status_that_is_not_retried(  # noqa: PLR0913 - the row
+    status: int,
+    headers: dict[str, str],
+    raised: str,
+    flavour: Flavour,
+    server: OpenAIServer,
+    captured: CapturedSpans,
+) -> None:
+    """A status that the SDK does not retry leaves one failed attempt, under a call that failed of it."""
+    server.script(Reply(error("No", code="c", param="p"), status=status, headers={**headers, "x-request-id": "req"}))
+
+    with pytest.raises(getattr(openai, raised)) as info:
+        flavour.create(flavour.client(server))
+
+    failure = {
+        "error.type": f"openai.{raised}",
+        "http.response.status_code": status,
+        "spanglass.error.code": "c",
+        "spanglass.error.type": "invalid_request_error",
+        "spanglass.error.param": "p",
+        "spanglass.response.request_id": "req",
+    }
+    assert [told(span) for span in captured.spans] == [
+        attempt(server, 1, refused(status), {"spanglass.response.request_id": "req"}, description=f"HTTP {status}"),
+        call(server, failure, status="ERROR", description=f"{raised}: {info.value}", events=("exception",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "source", "shown", "least"),
+    [
+        ({"retry-after-ms": "30"}, "retry-after-ms", "30ms", 0.03),
+        ({"retry-after-ms": "30.5"}, "retry-after-ms", "30.5ms", 0.0305),
+        ({"retry-after": "0.06"}, "retry-after", "0.06", 0.06),
+        ({"retry-after-ms": "10", "retry-after": "5"}, "retry-after-ms", "10ms", 0.01),
+        ({"retry-after-ms": "soon", "retry-after": "0.06"}, "retry-after", "0.06", 0.06),
+        ({}, "sdk", None, 0.03),
+        ({"retry-after": "0"}, "sdk", "0", 0.03),
+        ({"retry-after": "-1"}, "sdk", "-1", 0.03),
+        ({"retry-after": "nan"}, "sdk", "nan", 0.03),
+        ({"retry-after": "soon"}, "sdk", "soon", 0.03),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, "sdk", "Wed, 21 Oct 2015 07:28:00 GMT", 0.03),
+    ],
+)
+def test_who_chose_the_backoff(  # noqa: PLR0913 - the row
+    headers: dict[str, str],
+    source: str,
+    shown: str | None,
+    least: float,
+    flavour: Flavour,
+    server: OpenAIServer,
+    captured: CapturedSpans,
+) -> None:
+    """The backoff is the server's where the SDK obeyed its header, and the SDK's own where it could not."""
+    server.script(Reply(status=429, headers=headers))
+
+    flavour.create(flavour.client(server))
+
+    first, second, whole = captured.spans
+    assert [told(first), told(second), told(whole)] == [
+        attempt(server, 1, refused(429), retried("status_429", source, shown), description="HTTP 429"),
+        attempt(server, 2, GOOD),
+        call(server, ANSWERED, COUNTED, TWICE),
+    ]
+    backoff = (first.attributes or {})["spanglass.attempt.backoff"]
+    assert backoff == (whole.attributes or {})["spanglass.time.backoff"]
+    assert isinstance(backoff, float)
+    assert backoff >= least
+    assert backoff == pytest.approx(((second.start_time or 0) - (first.end_time or 0)) / 1e9, abs=1e-9)
+
+
+def test_milliseconds_of_nothing_hide_the_seconds(
+    flavour: Flavour, server: OpenAIServer, captured: CapturedSpans
+) -> None:
+    """The SDK reads no `retry-after` next to `retry-after-ms: 0`, so the backoff was its own."""
+    server.script(Reply(status=429, headers={"retry-after-ms": "0", "retry-after": "0.001"}))
+
+    flavour.create(flavour.client(server))
+
+    assert (captured.spans[0].attributes or {})["spanglass.attempt.backoff_source"] == "sdk"
+
+
+def test_retry_after_a_date(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A `retry-after` that is a date is a wait until then."""
+    sent: list[str] = []
+
+    def later(_: Request) -> Reply:
+        sent.append(formatdate(time.time() + 1.3, usegmt=True))
+        return Reply(status=429, headers={"retry-after": sent[0]})
+
+    server.script(later)
+
+    flavour.create(flavour.client(server))
+
+    assert [told(span) for span in captured.spans] == [
+        attempt(server, 1, refused(429), retried("status_429", "retry-after", sent[0]), description="HTTP 429"),
+        attempt(server, 2, GOOD),
+        call(server, ANSWERED, COUNTED, TWICE),
+    ]
+
+
+def test_wait_that_the_sdk_refuses(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A wait that is too long for the SDK ends the call, and the attempt still tells what the server asked for."""
+    server.script(Reply(status=429, headers={"retry-after": "3600"}))
+
+    with pytest.raises(openai.RateLimitError):
+        flavour.create(flavour.client(server))
+
+    assert told(captured.spans[0]) == attempt(
+        server, 1, refused(429), {"spanglass.attempt.retry_after": "3600"}, description="HTTP 429"
+    )
+
+
+def test_exhausted(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A call that failed to the last has a span for each attempt; the last one has no reason and no backoff."""
+    server.script(*[Reply(error("No"), status=503, headers=SOON)] * 3)
+
+    with pytest.raises(openai.InternalServerError) as info:
+        flavour.create(flavour.client(server))
+
+    again = retried("status_5xx", "retry-after-ms", "1ms")
+    failure = {
+        "spanglass.attempt.count": 3,
+        "error.type": "openai.InternalServerError",
+        "http.response.status_code": 503,
+        "spanglass.error.type": "invalid_request_error",
+    }
+    last = {"spanglass.attempt.retry_after": "1ms"}
+    assert [told(span) for span in captured.spans] == [
+        attempt(server, 1, refused(503), again, description="HTTP 503"),
+        attempt(server, 2, refused(503), again, description="HTTP 503"),
+        attempt(server, 3, refused(503), last, description="HTTP 503"),
+        call(
+            server, failure, status="ERROR", description=f"InternalServerError: {info.value}", events=("exception",)
+        ),
+    ]
+
+
+@pytest.mark.parametrize("where", ["client", "with_options"])
+def test_no_retries(where: str, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """With `max_retries=0` there is one attempt, whatever the status."""
+    server.script(Reply(status=503, headers=SOON))
+    client = flavour.client(server, max_retries=0 if where == "client" else 2)
+
+    with pytest.raises(openai.InternalServerError):
+        flavour.create(client if where == "client" else client.with_options(max_retries=0))
+
+    assert [(span.name, (span.attributes or {}).get("spanglass.attempt.count")) for span in captured.spans] == [
+        ("attempt", None),
+        ("ChatCompletion", 1),
+    ]
+
+
+def unanswered(kind: str) -> dict[str, Any]:
+    """Return what an attempt's span says where no answer came."""
+    return {"error.type": f"httpx2.{kind}"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "reason"),
+    [
+        (Reply(before=Stall()), "ReadTimeout", "timeout"),
+        (HangUp(), "RemoteProtocolError", "connection"),
+        (Reply(completion(), cut_at=20), "RemoteProtocolError", "connection"),
+    ],
+    ids=["timeout", "hang-up", "cut-off body"],
+)
+def test_no_answer_is_retried(  # noqa: PLR0913 - the row
+    answer: Reply | HangUp,
+    kind: str,
+    reason: str,
+    flavour: Flavour,
+    server: OpenAIServer,
+    captured: CapturedSpans,
+) -> None:
+    """An attempt that got no answer, or not the whole of one, has the transport's exception and no status."""
+    server.script(answer)
+
+    flavour.create(flavour.client(server, timeout=0.5))
+
+    first, *others = [told(span) for span in captured.spans]
+    assert (first.description or "").startswith(f"{kind}: ")
+    assert [first, *others] == [
+        attempt(server, 1, unanswered(kind), retried(reason), description=first.description),
+        attempt(server, 2, GOOD),
+        call(server, ANSWERED, COUNTED, TWICE),
+    ]
+
+
+def test_no_answer_at_last(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A call that timed out to the last failed of the SDK's exception, its attempts of the transport's."""
+    server.script(*[Reply(before=Stall())] * 2)
+
+    with pytest.raises(openai.APITimeoutError):
+        flavour.create(flavour.client(server, timeout=0.2, max_retries=1))
+
+    failure = {**TWICE, "error.type": "openai.APITimeoutError"}
+    first, second, whole = (told(span) for span in captured.spans)
+    assert [first, second, whole] == [
+        attempt(server, 1, unanswered("ReadTimeout"), retried("timeout"), description=first.description),
+        attempt(server, 2, unanswered("ReadTimeout"), description=second.description),
+        call(
+            server, failure, status="ERROR", description="APITimeoutError: Request timed out.", events=("exception",)
+        ),
+    ]
+
+
+def test_nobody_listens(flavour: Flavour, captured: CapturedSpans) -> None:
+    """A call to where nobody listens fails with an attempt span for each time it was tried."""
+    with OpenAIServer() as gone:
+        pass
+
+    with pytest.raises(openai.APIConnectionError):
+        flavour.create(flavour.client(gone, max_retries=1))
+
+    failure = {**TWICE, "error.type": "openai.APIConnectionError"}
+    first, second, whole = (told(span) for span in captured.spans)
+    assert (first.description or "").startswith("ConnectError: ")
+    assert [first, second, whole] == [
+        attempt(gone, 1, unanswered("ConnectError"), retried("connection"), description=first.description),
+        attempt(gone, 2, unanswered("ConnectError"), description=first.description),
+        call(gone, failure, status="ERROR", description="APIConnectionError: Connection error.", events=("exception",)),
+    ]
+
+
+STREAMED = {
+    "input.value": '{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"hi"}]}',
+    "llm.invocation_parameters": '{"model":"gpt-4o-mini","stream":true}',
+    "spanglass.stream.outcome": "completed",
+    "spanglass.stream.chunk_count": 4,
+    "spanglass.stream.time_to_first_chunk": "seconds",
+    "spanglass.stream.longest_gap": "seconds",
+    "spanglass.usage.estimated_completion_tokens": 2,
+}
+
+
+def test_stream_is_retried(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A stream that was refused at first is one call with both attempts, which ends with the stream."""
+    server.script(Reply(error("Slow down"), status=429, headers=SOON), Stream(chunks()))
+
+    flavour.take(flavour.create(flavour.client(server), stream=True))
+
+    assert [told(span) for span in captured.spans] == [
+        attempt(
+            server, 1, refused(429), retried("status_429", "retry-after-ms", "1ms"), description="HTTP 429"
+        ),
+        attempt(server, 2, GOOD),
+        call(server, ANSWERED, STREAMED, TWICE, events=("First Token Stream Event",)),
+    ]
+
+
+def test_redirect_is_followed_within_an_attempt(
+    flavour: Flavour, server: OpenAIServer, captured: CapturedSpans
+) -> None:
+    """A redirect that the HTTP client follows is no attempt of its own."""
+    server.script(Reply(status=307, headers={"location": f"{server.base_url}/chat/completions"}))
+
+    flavour.create(flavour.client(server))
+
+    assert len(server.journal) == 2
+    assert [told(span) for span in captured.spans] == [call(server, ANSWERED, COUNTED)]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_redirect_is_not_followed(
+    *, stream: bool, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans
+) -> None:
+    """A redirect that the SDK takes for an error is a failed attempt of a failed call."""
+    server.script(Reply(status=307, headers={"location": f"{server.base_url}/chat/completions"}))
+    kind = httpx2.Client if flavour.name == "sync" else httpx2.AsyncClient
+    client = flavour.client(server, http_client=kind(follow_redirects=False))
+
+    with pytest.raises(openai.APIStatusError) as info:
+        flavour.create(client, stream=stream)
+
+    failure = {"error.type": "openai.APIStatusError", "http.response.status_code": 307}
+    body = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}],"stream":'
+    asked = {
+        "input.value": (server.journal[0].body).decode(),
+        "llm.invocation_parameters": '{"model":"gpt-4o-mini","stream":' + str(stream).lower() + "}",
+    }
+    assert body
+    assert [told(span) for span in captured.spans] == [
+        attempt(server, 1, refused(307), description="HTTP 307"),
+        call(
+            server, asked, failure, status="ERROR", description=f"APIStatusError: {info.value}", events=("exception",)
+        ),
+    ]

@@ -1,0 +1,43 @@
+"""What all tests share: a server, the spans captured, both families of the SDK, and a guard that lets errors out."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from flavours import FLAVOURS, Flavour
+from spanglass.guard import guard
+from spanglass.testing import CapturedSpans, OpenAIServer, captured_spans
+
+
+@pytest.fixture(autouse=True)
+def strict_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let spanglass's own errors out, so that a test fails of them."""
+    monkeypatch.setattr(guard, "strict", True)
+
+
+@pytest.fixture
+def lenient_guard(strict_guard: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - comes after it
+    """Swallow spanglass's own errors, as in a program."""
+    monkeypatch.setattr(guard, "strict", False)
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    """Give a scriptable server of the test's own."""
+    with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+def captured() -> Iterator[CapturedSpans]:
+    """Instrument OpenAI, and give the spans that end in the test."""
+    with captured_spans() as captured:
+        yield captured
+
+
+@pytest.fixture(params=FLAVOURS, ids=lambda kind: kind.__name__.lower())
+def flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
+    """Give each of the SDK's two families, in a test of its own."""
+    flavour = request.param()
+    yield flavour
+    flavour.leave()

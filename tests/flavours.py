@@ -1,0 +1,160 @@
+"""The SDK's two families in the same words, so that a test is written once and holds for both."""
+
+import asyncio
+import gc
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
+from typing import Any, ClassVar
+
+import openai
+from typing_extensions import override
+
+from spanglass.testing import OpenAIServer
+
+ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
+
+
+class Flavour(ABC):
+    """What tests do with one family of the SDK, each step blocking; `wait` does those that this has no word for."""
+
+    kind: ClassVar[type[Any]]
+    azure_kind: ClassVar[type[Any]]
+
+    def __init__(self) -> None:
+        self._clients: list[Any] = []
+
+    def client(self, server: OpenAIServer, **options: Any) -> Any:
+        """Return a client of the server, closed when the test is over; `options` are the SDK's."""
+        self._clients.append(self.kind(**{"base_url": server.base_url, "api_key": "test", **options}))
+        return self._clients[-1]
+
+    def azure(self, server: OpenAIServer, **options: Any) -> Any:
+        """Return an Azure client of the server, likewise."""
+        given = {"azure_endpoint": server.url, "api_key": "test", "api_version": "2024-10-21", **options}
+        self._clients.append(self.azure_kind(**given))
+        return self._clients[-1]
+
+    def create(self, client: Any, **asked: Any) -> Any:
+        """Create a chat completion; `asked` adds to `ASK`, or replaces what is there."""
+        return self.wait(client.chat.completions.create(**{**ASK, **asked}))
+
+    def take(self, stream: Any, count: int | None = None, *, entered: bool = False) -> list[Any]:
+        """Loop over a stream, break after `count` chunks if given, and return the chunks."""
+        taken: list[Any] = []
+
+        def leaves(chunk: Any) -> bool:
+            taken.append(chunk)
+            return len(taken) == count
+
+        self.each(stream, leaves, entered=entered)
+        return taken
+
+    def close(self, closed: Any) -> None:
+        """Close a stream or a client."""
+        self.wait(closed.close())
+
+    def leave(self) -> None:
+        """Close all clients."""
+        self.collect()
+        for client in self._clients:
+            self.close(client)
+
+    @abstractmethod
+    def wait(self, value: Any) -> Any:
+        """Return the value itself, or what comes of it where it is to be awaited."""
+
+    @abstractmethod
+    def next(self, stream: Any) -> Any:
+        """Take one chunk by hand; raise StopIteration or StopAsyncIteration where there is none."""
+
+    @abstractmethod
+    def each(self, stream: Any, leaves: Callable[[Any], bool], *, entered: bool = False) -> None:
+        """Loop over a stream until `leaves` says so of a chunk; `entered` does it in the stream's own `with`."""
+
+    @abstractmethod
+    def collect(self) -> None:
+        """Collect garbage, and let happen what follows from that."""
+
+
+class Sync(Flavour):
+    """`OpenAI`."""
+
+    kind = openai.OpenAI
+    azure_kind = openai.AzureOpenAI
+
+    @override
+    def wait(self, value: Any) -> Any:
+        return value
+
+    @override
+    def next(self, stream: Any) -> Any:
+        return next(stream)
+
+    @override
+    def each(self, stream: Any, leaves: Callable[[Any], bool], *, entered: bool = False) -> None:
+        with stream if entered else nullcontext(stream) as chunks:
+            for chunk in chunks:
+                if leaves(chunk):
+                    break
+
+    @override
+    def collect(self) -> None:
+        gc.collect()
+
+
+class Async(Flavour):
+    """`AsyncOpenAI`, in an event loop that runs while something is waited for."""
+
+    kind = openai.AsyncOpenAI
+    azure_kind = openai.AsyncAzureOpenAI
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.new_event_loop()
+
+    @override
+    def wait(self, value: Any) -> Any:
+        if isinstance(value, Coroutine):
+            return self._loop.run_until_complete(value)
+        return self._loop.run_until_complete(_awaited(value)) if isinstance(value, Awaitable) else value
+
+    @override
+    def next(self, stream: Any) -> Any:
+        return self.wait(anext(stream))
+
+    @override
+    def each(self, stream: Any, leaves: Callable[[Any], bool], *, entered: bool = False) -> None:
+        self.wait(_each(stream, leaves, entered=entered))
+
+    @override
+    def collect(self) -> None:
+        self.wait(_collect())
+
+    @override
+    def leave(self) -> None:
+        super().leave()
+        self.wait(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+
+async def _awaited(value: Awaitable[Any]) -> Any:
+    return await value
+
+
+async def _each(stream: Any, leaves: Callable[[Any], bool], *, entered: bool) -> None:
+    async with stream if entered else nullcontext(stream) as chunks:
+        async for chunk in chunks:
+            if leaves(chunk):
+                break
+
+
+async def _collect() -> None:
+    gc.collect()
+    await asyncio.sleep(0)
+    # The loop closes the async generators that were collected, each in a task of its own.
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
+
+
+FLAVOURS: tuple[type[Flavour], ...] = (Sync, Async)
