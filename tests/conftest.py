@@ -40,4 +40,5 @@ def flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
     """Give each of the SDK's two families, in a test of its own."""
     flavour = request.param()
     yield flavour
-    flavour.leave()
+
+    assert flavour.leave() == []

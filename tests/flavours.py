@@ -54,11 +54,12 @@ class Flavour(ABC):
         """Close a stream or a client."""
         self.wait(closed.close())
 
-    def leave(self) -> None:
-        """Close all clients."""
+    def leave(self) -> list[Any]:
+        """Close all clients, and return what an event loop has complained of."""
         self.collect()
         for client in self._clients:
             self.close(client)
+        return []
 
     @abstractmethod
     def wait(self, value: Any) -> Any:
@@ -112,6 +113,8 @@ class Async(Flavour):
     def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.new_event_loop()
+        self._complaints: list[Any] = []
+        self._loop.set_exception_handler(lambda _, complaint: self._complaints.append(complaint))
 
     @override
     def wait(self, value: Any) -> Any:
@@ -132,10 +135,11 @@ class Async(Flavour):
         self.wait(_collect())
 
     @override
-    def leave(self) -> None:
+    def leave(self) -> list[Any]:
         super().leave()
         self.wait(self._loop.shutdown_asyncgens())
         self._loop.close()
+        return self._complaints
 
 
 async def _awaited(value: Awaitable[Any]) -> Any:

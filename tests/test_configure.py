@@ -281,7 +281,7 @@ print(json.dumps(ok))
     place = f"http://127.0.0.1:{port}" + ("/v1/traces" if protocol != "grpc" else "")
     why = "ConnectionError" if protocol != "grpc" else "UNAVAILABLE"
 
-    assert (outcome, took < 4.5) == ((0, False, warning(place, protocol, why)), True)
+    assert (outcome, took < 5) == ((0, False, warning(place, protocol, why)), True)
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
@@ -427,6 +427,6 @@ if child == 0: span("child"); sys.exit(0)
 os.waitpid(child, 0)
 """
     with http_receiver() as received:
-        outcome = run(script, received.url)
+        outcome = run(script, received.url, PYTHONWARNINGS="ignore::DeprecationWarning")  # of threads and fork
 
     assert (outcome, sorted(received.spans)) == (NOTHING, ["child", "parent"])

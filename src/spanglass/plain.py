@@ -1,12 +1,17 @@
 """Plain data out of whatever the SDK holds: the fields of dicts and models alike, and JSON text."""
 
+import datetime as dt
+import decimal
 import math
+import pathlib
+import uuid
 from collections.abc import Mapping
 from json import JSONEncoder
 from typing import Any, cast
 
 NOTHING: Mapping[str, Any] = {}
 DEPTH = 32
+LARGEST = 2**63
 
 
 def fields(value: Any) -> Mapping[str, Any]:
@@ -28,10 +33,18 @@ def whole(value: Any) -> Mapping[str, Any]:
 
 
 def _object(value: Any) -> Any:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"<{memoryview(value).nbytes} bytes>"  # pyright: ignore[reportUnknownArgumentType]
     own = whole(value)
-    return {key: own[key] for key in own if own[key] is not None} or str(value)
+    return {key: own[key] for key in own if own[key] is not None} or _word(value)
+
+
+# Their text says what they are; that of anything else may run anybody's code, and raise.
+WORDED = (dt.date, dt.time, dt.timedelta, decimal.Decimal, pathlib.PurePath, uuid.UUID)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, (bytes, bytearray)):
+        return f"<{len(value)} bytes>"
+    return str(value) if isinstance(value, WORDED) else f"<{value.__class__.__name__}>"
 
 
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_object).encode
@@ -46,8 +59,10 @@ def encode(value: Any) -> str:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    if value is None or isinstance(value, (str, bool, int)):
+    if value is None or isinstance(value, (str, bool)):
         return value
+    if isinstance(value, int):
+        return value if -LARGEST <= value < LARGEST else f"{value:#x}"
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if depth == 0:
@@ -55,4 +70,8 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item, depth - 1) for item in cast("list[Any]", value)]
     own = whole(value)
-    return {str(key): _plain(own[key], depth - 1) for key in own} or str(value)
+    return {_key(key): _plain(own[key], depth - 1) for key in own} or _word(value)
+
+
+def _key(key: Any) -> str:
+    return key if key.__class__ is str else _encode(_plain(key, 1))

@@ -107,6 +107,11 @@ class Attempt:
     backoff_source: str | None = None
     reason: str | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether an exception ended it, or a status that is not 2xx, all of which the SDK takes for errors."""
+        return self.failure is not None or self.status is None or not 200 <= self.status < 300  # noqa: PLR2004
+
 
 @dataclass(slots=True)
 class StreamStats:

@@ -50,9 +50,10 @@ def _streamed(server: OpenAIServer, ask: Ask) -> None:
 
 
 def _retried(server: OpenAIServer, ask: Ask) -> None:
+    limited, overloaded = error("Rate limit reached", kind="requests"), error("Overloaded", kind="server_error")
     server.script(
-        Reply(error("Rate limit reached", kind="requests"), status=429, headers={"retry-after-ms": "90"}),
-        Reply(error("Overloaded", kind="server_error"), status=503, headers={"retry-after-ms": "60"}),
+        Reply(limited, status=429, headers={"retry-after-ms": "90"}, before=Stall(0.02)),
+        Reply(overloaded, status=503, headers={"retry-after-ms": "60"}, before=Stall(0.04)),
         Reply(completion(ANSWER, usage=USAGE), before=Stall(0.2)),
     )
     ask(messages=[SYSTEM, QUESTION])

@@ -7,12 +7,25 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from flavours import Flavour
-from spanglass.testing import CapturedSpans, HangUp, OpenAIServer, Reply, Request, Stall, Stream, chunks, completion, error
 from told import ANSWERED, COUNTED, GOOD, attempt, call, refused, retried, told
+
+from flavours import Flavour
+from spanglass.testing import (
+    CapturedSpans,
+    HangUp,
+    OpenAIServer,
+    Reply,
+    Request,
+    Stall,
+    Stream,
+    chunks,
+    completion,
+    error,
+)
 
 SOON = {"retry-after-ms": "1"}
 TWICE = {"spanglass.attempt.count": 2}
+HTTP_CLIENTS: dict[type[Any], type[Any]] = {openai.OpenAI: httpx2.Client, openai.AsyncOpenAI: httpx2.AsyncClient}
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +48,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         (404, {"X-Should-Retry": "true"}, "x-should-retry"),
     ],
 )
-def test_status_that_is_retried(  # noqa: PLR0913 - the row
+def test_status_that_is_retried(
     status: int,
     headers: dict[str, str],
     reason: str,
@@ -43,7 +56,7 @@ def test_status_that_is_retried(  # noqa: PLR0913 - the row
     server: OpenAIServer,
     captured: CapturedSpans,
 ) -> None:
-    """A status that the SDK retries leaves a failed attempt with its reason, and a good one, under a call that is OK."""
+    """A status that the SDK retries leaves a failed attempt with its reason, then a good one, under an OK call."""
     server.script(Reply(error("No"), status=status, headers={**SOON, **headers}))
 
     flavour.create(flavour.client(server))
@@ -67,7 +80,7 @@ def test_status_that_is_retried(  # noqa: PLR0913 - the row
         (429, {"x-should-retry": "false"}, "RateLimitError"),
     ],
 )
-def test_status_that_is_not_retried(  # noqa: PLR0913 - the row
+def test_status_that_is_not_retried(
     status: int,
     headers: dict[str, str],
     raised: str,
@@ -96,25 +109,24 @@ def test_status_that_is_not_retried(  # noqa: PLR0913 - the row
 
 
 @pytest.mark.parametrize(
-    ("headers", "source", "shown", "least"),
+    ("headers", "told_of_it", "least"),
     [
-        ({"retry-after-ms": "30"}, "retry-after-ms", "30ms", 0.03),
-        ({"retry-after-ms": "30.5"}, "retry-after-ms", "30.5ms", 0.0305),
-        ({"retry-after": "0.06"}, "retry-after", "0.06", 0.06),
-        ({"retry-after-ms": "10", "retry-after": "5"}, "retry-after-ms", "10ms", 0.01),
-        ({"retry-after-ms": "soon", "retry-after": "0.06"}, "retry-after", "0.06", 0.06),
-        ({}, "sdk", None, 0.03),
-        ({"retry-after": "0"}, "sdk", "0", 0.03),
-        ({"retry-after": "-1"}, "sdk", "-1", 0.03),
-        ({"retry-after": "nan"}, "sdk", "nan", 0.03),
-        ({"retry-after": "soon"}, "sdk", "soon", 0.03),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, "sdk", "Wed, 21 Oct 2015 07:28:00 GMT", 0.03),
+        ({"retry-after-ms": "30"}, ("retry-after-ms", "30ms"), 0.03),
+        ({"retry-after-ms": "30.5"}, ("retry-after-ms", "30.5ms"), 0.0305),
+        ({"retry-after": "0.06"}, ("retry-after", "0.06"), 0.06),
+        ({"retry-after-ms": "10", "retry-after": "5"}, ("retry-after-ms", "10ms"), 0.01),
+        ({"retry-after-ms": "soon", "retry-after": "0.06"}, ("retry-after", "0.06"), 0.06),
+        ({}, ("sdk", None), 0.03),
+        ({"retry-after": "0"}, ("sdk", "0"), 0.03),
+        ({"retry-after": "-1"}, ("sdk", "-1"), 0.03),
+        ({"retry-after": "nan"}, ("sdk", "nan"), 0.03),
+        ({"retry-after": "soon"}, ("sdk", "soon"), 0.03),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, ("sdk", "Wed, 21 Oct 2015 07:28:00 GMT"), 0.03),
     ],
 )
-def test_who_chose_the_backoff(  # noqa: PLR0913 - the row
+def test_who_chose_the_backoff(
     headers: dict[str, str],
-    source: str,
-    shown: str | None,
+    told_of_it: tuple[str, str | None],
     least: float,
     flavour: Flavour,
     server: OpenAIServer,
@@ -127,7 +139,7 @@ def test_who_chose_the_backoff(  # noqa: PLR0913 - the row
 
     first, second, whole = captured.spans
     assert [told(first), told(second), told(whole)] == [
-        attempt(server, 1, refused(429), retried("status_429", source, shown), description="HTTP 429"),
+        attempt(server, 1, refused(429), retried("status_429", *told_of_it), description="HTTP 429"),
         attempt(server, 2, GOOD),
         call(server, ANSWERED, COUNTED, TWICE),
     ]
@@ -199,9 +211,7 @@ def test_exhausted(flavour: Flavour, server: OpenAIServer, captured: CapturedSpa
         attempt(server, 1, refused(503), again, description="HTTP 503"),
         attempt(server, 2, refused(503), again, description="HTTP 503"),
         attempt(server, 3, refused(503), last, description="HTTP 503"),
-        call(
-            server, failure, status="ERROR", description=f"InternalServerError: {info.value}", events=("exception",)
-        ),
+        call(server, failure, status="ERROR", description=f"InternalServerError: {info.value}", events=("exception",)),
     ]
 
 
@@ -234,7 +244,7 @@ def unanswered(kind: str) -> dict[str, Any]:
     ],
     ids=["timeout", "hang-up", "cut-off body"],
 )
-def test_no_answer_is_retried(  # noqa: PLR0913 - the row
+def test_no_answer_is_retried(
     answer: Reply | HangUp,
     kind: str,
     reason: str,
@@ -268,9 +278,7 @@ def test_no_answer_at_last(flavour: Flavour, server: OpenAIServer, captured: Cap
     assert [first, second, whole] == [
         attempt(server, 1, unanswered("ReadTimeout"), retried("timeout"), description=first.description),
         attempt(server, 2, unanswered("ReadTimeout"), description=second.description),
-        call(
-            server, failure, status="ERROR", description="APITimeoutError: Request timed out.", events=("exception",)
-        ),
+        call(server, failure, status="ERROR", description="APITimeoutError: Request timed out.", events=("exception",)),
     ]
 
 
@@ -310,9 +318,7 @@ def test_stream_is_retried(flavour: Flavour, server: OpenAIServer, captured: Cap
     flavour.take(flavour.create(flavour.client(server), stream=True))
 
     assert [told(span) for span in captured.spans] == [
-        attempt(
-            server, 1, refused(429), retried("status_429", "retry-after-ms", "1ms"), description="HTTP 429"
-        ),
+        attempt(server, 1, refused(429), retried("status_429", "retry-after-ms", "1ms"), description="HTTP 429"),
         attempt(server, 2, GOOD),
         call(server, ANSWERED, STREAMED, TWICE, events=("First Token Stream Event",)),
     ]
@@ -336,19 +342,16 @@ def test_redirect_is_not_followed(
 ) -> None:
     """A redirect that the SDK takes for an error is a failed attempt of a failed call."""
     server.script(Reply(status=307, headers={"location": f"{server.base_url}/chat/completions"}))
-    kind = httpx2.Client if flavour.name == "sync" else httpx2.AsyncClient
-    client = flavour.client(server, http_client=kind(follow_redirects=False))
+    client = flavour.client(server, http_client=HTTP_CLIENTS[flavour.kind](follow_redirects=False))
 
     with pytest.raises(openai.APIStatusError) as info:
         flavour.create(client, stream=stream)
 
-    failure = {"error.type": "openai.APIStatusError", "http.response.status_code": 307}
-    body = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}],"stream":'
     asked = {
-        "input.value": (server.journal[0].body).decode(),
-        "llm.invocation_parameters": '{"model":"gpt-4o-mini","stream":' + str(stream).lower() + "}",
+        "input.value": server.journal[0].body.decode(),
+        "llm.invocation_parameters": f'{{"model":"gpt-4o-mini","stream":{str(stream).lower()}}}',
     }
-    assert body
+    failure = {"error.type": "openai.APIStatusError", "http.response.status_code": 307}
     assert [told(span) for span in captured.spans] == [
         attempt(server, 1, refused(307), description="HTTP 307"),
         call(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
+
 from spanglass.testing import OpenAIServer
 
 SECONDS = "seconds"

@@ -94,6 +94,6 @@ def test_encode() -> None:
 
     assert encode({"a": ["Ω", 0.5, None]}) == '{"a":["Ω",0.5,null]}'
     assert encode({"a": date(2026, 1, 2), "b": b"123"}) == '{"a":"2026-01-02","b":"<3 bytes>"}'
-    assert encode({(1, 2): NAN, "b": b"123"}) == '{"(1, 2)":"nan","b":"<3 bytes>"}'
+    assert encode({(1, 2): NAN, "b": b"123"}) == '{"[1,2]":"nan","b":"<3 bytes>"}'
     assert encode(circle) == "[1," * 32 + '"…"' + "]" * 32
     assert encode(deep) == "[" * 32 + '"…"' + "]" * 32

@@ -6,12 +6,10 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
 
-from spanglass.calls.failure import read_failure
 from spanglass.record import Attempt, Split
 
 MS = 1_000_000
 SECOND = 1_000_000_000
-FAILED = 400
 SERVER_ERROR = 500
 # The statuses that the SDK retries by itself, next to all of 500 and above.
 RETRIED = frozenset({408, 409, 429})
@@ -41,14 +39,17 @@ def _limit(attempt: Attempt, name: str, value: str) -> None:
 
 
 def _retry_after_ms(attempt: Attempt, name: str, value: str) -> None:
-    wait = _number(value)
-    if wait:
-        attempt.retry_after = f"{value}ms"
+    try:
+        wait = float(value)
+    except ValueError:
+        return
+    attempt.retry_after = f"{value}ms"
+    if isfinite(wait) and wait > 0:
         attempt.wait, attempt.wait_source = int(wait * MS), name
 
 
 def _retry_after(attempt: Attempt, name: str, value: str) -> None:
-    if attempt.wait_source is not None:  # the one in milliseconds goes before, as in the SDK
+    if attempt.retry_after is not None:  # the one in milliseconds goes before, as in the SDK, whatever it says
         return
     attempt.retry_after = value
     seconds = _number(value)
@@ -95,11 +96,6 @@ def answered(attempt: Attempt, response: Any) -> None:
         for name, read in HEADERS.items():
             if name in found:
                 read(attempt, name.decode(), found[name].decode("latin-1"))
-
-
-def failed(attempt: Attempt, error: BaseException) -> None:
-    """Note the exception that ended an attempt; its traceback is told once, on the call's span."""
-    attempt.failure = read_failure(error, trace=False)
 
 
 def describe(attempt: Attempt, request: Any) -> None:

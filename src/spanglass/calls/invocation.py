@@ -11,7 +11,7 @@ from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
 from spanglass.calls.aside import Traced, Unrecorded, running
-from spanglass.calls.attempts import FAILED, answered, describe, failed, link, split
+from spanglass.calls.attempts import answered, describe, link, split
 from spanglass.calls.failure import read_failure
 from spanglass.calls.operation import Operation, operation
 from spanglass.calls.server import server_of
@@ -123,10 +123,10 @@ class Invocation:
         """End an attempt that was answered; return the state of the stream if its body is still to come."""
         attempt.end = perf_counter_ns() - self.origin
         answered(attempt, response)
-        refused = attempt.status is not None and attempt.status >= FAILED
-        if refused or attempt.number > 1 or self.tracing.settings.attempt_spans == "always":
+        failed = attempt.failed
+        if failed or attempt.number > 1 or self.tracing.settings.attempt_spans == "always":
             describe(attempt, request)
-        if refused:
+        if failed:
             return None
         if not streamed:
             self.response = response
@@ -138,7 +138,7 @@ class Invocation:
     def refuse(self, attempt: Attempt, request: Any, error: BaseException) -> None:
         """End an attempt that an exception ended."""
         attempt.end = perf_counter_ns() - self.origin
-        failed(attempt, error)
+        attempt.failure = read_failure(error, trace=False)  # a traceback stands on the call's span, once
         describe(attempt, request)
 
     # The end
@@ -202,12 +202,15 @@ class Invocation:
             self._read_response()
 
     def _read_response(self) -> None:
-        received = self.response.content.decode("utf-8", "replace")
+        try:
+            received = self.response.content.decode()
+        except UnicodeDecodeError:
+            received = self.response.text
         result = self._result
         if result is None or "http_response" in fields(result):  # raw, or refused after it had come
             try:
                 result = json.loads(received)
-            except ValueError:
+            except (ValueError, RecursionError):
                 result = None
         self.endpoint.read_response(self.record, result, received)
 
@@ -221,10 +224,10 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Tr
     noted = operation.get()
     if noted is None or noted.begun:
         noted = Operation("")
-    noted.begun = True
     body = _body(options)
     record = _record(endpoint, client, noted, body)
     span = tracing.start(record, context)
+    noted.begun = True
     if not span.is_recording() and not tracing.meters.live:
         return Unrecorded(span, context)
     tracing.read_context(record, context)

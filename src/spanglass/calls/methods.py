@@ -18,15 +18,16 @@ from spanglass.guard import guard
 class Noted:
     """A method of a resource under way: what begins within it takes its start and its name."""
 
-    __slots__ = ("_endpoint", "_given", "_noted", "_outer", "_resource")
+    __slots__ = ("_endpoint", "_given", "_helper", "_noted", "_outer", "_resource")
 
     def __init__(self, endpoint: Endpoint, helper: str, resource: Any, given: dict[str, Any]) -> None:
         self._endpoint = endpoint
         self._resource = resource
         self._given = given
-        self._noted = Operation(helper)
+        self._helper = helper
 
     def __enter__(self) -> None:
+        self._noted = Operation(self._helper)
         self._outer = operation.get()
         operation.set(self._noted)
 

@@ -136,8 +136,7 @@ async def accumulate_async(state: StreamState, inner: AsyncIterator[Any]) -> Asy
                 state.feed()
             yield chunk
     except GeneratorExit:
-        await inner.aclose()  # type: ignore[attr-defined]
-        raise
+        raise  # the event loop closes the SDK's generator too, and may be about to
     except BaseException as error:
         state.fail(error)
         raise

@@ -8,9 +8,8 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 
-from spanglass.calls.attempts import FAILED
 from spanglass.calls.metrics import Meters
-from spanglass.record import Attempt, Failure, Record
+from spanglass.record import Failure, Record
 from spanglass.semconv import SCHEMA_URL, otel
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import spanglass as own
@@ -106,7 +105,7 @@ class Tracing:
     def _wants_attempts(self, record: Record) -> bool:
         wanted = self.settings.attempt_spans
         if wanted == "retries":
-            return len(record.attempts) > 1 or _went_wrong(record.attempts[0])
+            return len(record.attempts) > 1 or record.attempts[0].failed
         return wanted == "always"
 
     def _write_attempts(self, span: Span, record: Record) -> None:
@@ -121,13 +120,9 @@ class Tracing:
             )
             if attempt.failure is not None:
                 child.set_status(StatusCode.ERROR, clean_text(f"{attempt.failure.name}: {attempt.failure.message}"))
-            elif attempt.status is not None and attempt.status >= FAILED:
+            elif attempt.failed:
                 child.set_status(StatusCode.ERROR, f"HTTP {attempt.status}")
             child.end(record.start + attempt.end)
-
-
-def _went_wrong(attempt: Attempt) -> bool:
-    return attempt.failure is not None or attempt.status is None or attempt.status >= FAILED
 
 
 current: Tracing | None = None

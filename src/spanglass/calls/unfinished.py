@@ -6,10 +6,11 @@ for again. It queues the call here, and whoever begins, finishes or flushes next
 
 import atexit
 import gc
+import os
 from collections import deque
 from collections.abc import Mapping
 from threading import get_ident
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from spanglass.guard import guard
 
@@ -36,25 +37,24 @@ class Lost(NamedTuple):
 
 _open: set[Call] = set()
 _lost: deque[Lost] = deque()
-_registered: list[Any] = []
+_registered: list[bool] = []
 _collector = 0
 
 
 def hold(call: Call) -> None:
     """Keep a call that has a stream: it is finished at the program's end, if not before."""
     if not _registered:
-        # Later than a provider's own hook, and so run before it.
-        _registered.append(atexit.register(finish_open))
-    if _note_collection not in gc.callbacks:
+        _registered.append(True)
+        # At the first stream: later than a provider's own hook, and so run before it.
+        atexit.register(finish_open)
         gc.callbacks.append(_note_collection)
+        os.register_at_fork(after_in_child=_forget)
     _open.add(call)
 
 
 def release(call: Call) -> None:
     """Let go of a call that is finished."""
     _open.discard(call)
-    if not _open and _note_collection in gc.callbacks:
-        gc.callbacks.remove(_note_collection)
 
 
 def lose(call: Call, outcome: str, at: int) -> None:
@@ -83,6 +83,12 @@ def finish_open() -> None:
     for call in [*_open]:
         with guard:
             call.abandon()
+
+
+def _forget() -> None:
+    """Leave a forked process's calls to its parent, where they go on."""
+    _open.clear()
+    _lost.clear()
 
 
 def _note_collection(phase: str, _: Mapping[str, int]) -> None:

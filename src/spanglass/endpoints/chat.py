@@ -164,8 +164,11 @@ PARTS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
 }
 
 
-def read_usage(raw: Mapping[str, Any]) -> Usage:
-    """Read the counts that are whole numbers; those without a field of their own go to `details` by dotted name."""
+def read_usage(raw: Mapping[str, Any]) -> Usage | None:
+    """Read the counts that are whole numbers; those without a field of their own go to `details` by dotted name.
+
+    Returns None where there is not a single one.
+    """
     known: dict[str, Any] = {}
     others: dict[str, int] = {}
     for key in raw:
@@ -173,7 +176,7 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
             prefix, names = USAGE_DETAILS[key]
             _sort(whole(raw[key]), names, f"{prefix}.", known, others)
     _sort(raw, USAGE, "", known, others)
-    return Usage(**known, details=others or None)
+    return Usage(**known, details=others or None) if known or others else None
 
 
 def _sort(

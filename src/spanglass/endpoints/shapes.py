@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from spanglass.plain import encode, fields
+from spanglass.plain import LARGEST, encode, fields
 
-LARGEST = 2**63
 # Never recorded, whoever put them into a body.
 CREDENTIALS = frozenset({"api_key", "apikey", "api-key", "authorization", "headers", "extra_headers"})
 
@@ -32,7 +31,7 @@ def is_json(given: str) -> bool:
     """Tell whether a text is JSON."""
     try:
         json.loads(given)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -8,6 +8,9 @@ from types import FrameType
 
 from spanglass.guard import guard
 
+LIMIT = 6.0
+"""Seconds that SIGTERM waits at most."""
+
 
 def on_leaving(finish: Callable[[], object]) -> None:
     """Call `finish` once at exit, and before SIGTERM ends the process.
@@ -21,11 +24,19 @@ def on_leaving(finish: Callable[[], object]) -> None:
         return
 
     def terminate(signum: int, _frame: FrameType | None) -> None:
-        _guarded(finish)
+        _bounded(finish)
         signal.signal(signum, signal.SIG_DFL)
         signal.raise_signal(signum)
 
     signal.signal(signal.SIGTERM, terminate)
+
+
+def _bounded(finish: Callable[[], object]) -> None:
+    """Run on a thread of its own: the signal may have come while this one held a lock that sending needs."""
+    thread = threading.Thread(target=_guarded, args=(finish,), name="spanglass-leaving", daemon=True)
+    with guard:
+        thread.start()
+        thread.join(LIMIT)
 
 
 def _guarded(finish: Callable[[], object]) -> None:

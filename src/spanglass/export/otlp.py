@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from spanglass.export.endpoint import GRPC, HTTP, PORTS, Target, normalised
+from spanglass.export.endpoint import GRPC, HTTP, Target, normalised
 from spanglass.export.reporting import ReportingExporter
 from spanglass.guard import guard
 
@@ -14,7 +14,7 @@ MODULES = {
     GRPC: "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
 }
 
-SCHEMES = {True: ("http",), False: ("https",)}
+SCHEMES: dict[bool | None, tuple[str, ...]] = {True: ("http",), False: ("https",), None: ("http", "https")}
 """A gRPC exporter keeps host and port, and the newer ones whether it is insecure."""
 
 
@@ -46,5 +46,5 @@ def _targets(provider: object) -> Iterator[Target]:
         if module == MODULES[HTTP]:
             yield Target(HTTP, normalised(HTTP, urlsplit(endpoint)))
         elif module == MODULES[GRPC]:
-            for scheme in SCHEMES.get(getattr(exporter, "_insecure", None), PORTS):
+            for scheme in SCHEMES[getattr(exporter, "_insecure", None)]:
                 yield Target(GRPC, normalised(GRPC, urlsplit(f"{scheme}://{endpoint}")))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spanglass.record import Attempt, Failure, Record, StreamStats
+from spanglass.record import Attempt, Record, StreamStats
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
@@ -19,7 +19,6 @@ RATE_LIMITS: dict[str, tuple[str, type[int] | type[str]]] = {
     "x-ratelimit-reset-requests": (own.SPANGLASS_RATELIMIT_RESET_REQUESTS, str),
     "x-ratelimit-reset-tokens": (own.SPANGLASS_RATELIMIT_RESET_TOKENS, str),
 }
-FAILED = 400  # the first HTTP status that is an error
 
 _START = table((otel.SERVER_ADDRESS, "address"), (otel.SERVER_PORT, "port"))
 _CALL = table(
@@ -115,9 +114,8 @@ def attempt_attributes(attempt: Attempt, *, extras: bool) -> dict[str, Any]:
         out[otel.URL_FULL] = scrub_url(attempt.url)
     if attempt.number > 1:
         out[otel.HTTP_REQUEST_RESEND_COUNT] = attempt.number - 1
-    error = _error_type(attempt.status, attempt.failure)
-    if error is not None:
-        out[otel.ERROR_TYPE] = error
+    if attempt.failed:
+        out[otel.ERROR_TYPE] = _error_type(attempt)
     if extras:
         _RETRY(attempt, out)
         _write_server(attempt, out)
@@ -126,11 +124,9 @@ def attempt_attributes(attempt: Attempt, *, extras: bool) -> dict[str, Any]:
     return out
 
 
-def _error_type(status: int | None, failure: Failure | None) -> str | None:
+def _error_type(attempt: Attempt) -> str:
     """Return the HTTP convention's word: the status where the server answered, the exception where it did not."""
-    if status is not None and status >= FAILED:
-        return str(status)
-    return None if failure is None else failure.type
+    return str(attempt.status) if attempt.failure is None else attempt.failure.type
 
 
 WRITER = Writer("spanglass", _span_name, _START, _write, marks_success=True)

@@ -7,10 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from spanglass.plain import encode
+from spanglass.plain import LARGEST, encode
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-LARGEST = 2**63
 # Typed loosely, so that what is found in a value of any type stays of any type.
 _MAPPINGS: Any = (Mapping,)
 _LISTS: Any = (list, tuple)

@@ -1,0 +1,108 @@
+"""What is measured, and what it may cost."""
+
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final, NamedTuple
+
+import openai
+
+from bench import api
+from flavours import Async
+
+Run = Callable[[], object]
+
+DEFAULT: Final = ("openinference", "spanglass")
+ALL: Final = (*DEFAULT, "gen_ai")
+# Two lengths of a stream: the difference is that many chunks, and nothing else. Whole batches of the accumulator.
+SHORT: Final = 64
+LONG: Final = 448
+ASKED: Final[dict[str, Any]] = {"model": "gpt-4o-mini", "temperature": 0.2}
+HELLO: Final = [{"role": "user", "content": "What is the capital of France?"}]
+
+
+class Case(NamedTuple):
+    """One thing that a program does: `units` of it are what `run` does more than `shorter`, if there is one.
+
+    `budget` is how many calls tracing may add to a unit; `runs` how many make one timing.
+    """
+
+    name: str
+    budget: float
+    run: Run
+    shorter: Run | None = None
+    units: int = 1
+    conventions: tuple[str, ...] = ALL
+    sampled: bool = True
+    runs: int = 20
+
+    @property
+    def fails(self) -> bool:
+        """Whether what is done ends in an exception, which it returns."""
+        return self.name == FAILED
+
+
+FAILED: Final = "failed call"
+
+
+def _call(stack: ExitStack, messages: list[dict[str, str]]) -> Run:
+    create: Any = stack.enter_context(api.client(api.whole())).chat.completions.create
+    return lambda: create(**ASKED, messages=messages)
+
+
+def _failing(stack: ExitStack) -> Run:
+    create: Any = stack.enter_context(api.client(api.refused())).chat.completions.create
+
+    def run() -> Exception | None:
+        try:
+            create(**ASKED, messages=HELLO)
+        except openai.AuthenticationError as error:
+            return error
+        return None
+
+    return run
+
+
+def _stream(stack: ExitStack, pieces: int) -> Run:
+    create: Any = stack.enter_context(api.client(api.streamed(pieces))).chat.completions.create
+
+    def run() -> None:
+        for _ in create(**ASKED, messages=HELLO, stream=True):
+            pass
+
+    return run
+
+
+def _stream_async(stack: ExitStack, flavour: Async, pieces: int) -> Run:
+    client = api.async_client(api.streamed_async(pieces))
+    stack.callback(flavour.close, client)
+    create: Any = client.chat.completions.create
+
+    async def run() -> None:
+        async for _ in await create(**ASKED, messages=HELLO, stream=True):
+            pass
+
+    return lambda: flavour.wait(run())
+
+
+@contextmanager
+def cases() -> Generator[tuple[Case, ...]]:
+    """Give all cases; their clients are closed at the end."""
+    with ExitStack() as stack:
+        flavour = Async()
+        stack.callback(flavour.leave)
+        small = _call(stack, HELLO)
+        long = _call(stack, [{"role": ("user", "assistant")[n % 2], "content": f"Turn {n}."} for n in range(40)])
+        chunks = (_stream(stack, LONG), _stream(stack, SHORT), LONG - SHORT)
+        chunks_async = (_stream_async(stack, flavour, LONG), _stream_async(stack, flavour, SHORT), LONG - SHORT)
+        yield (
+            Case("small call, default", 580, small, conventions=DEFAULT),
+            Case("small call", 580, small),
+            Case("40 messages, default", 1400, long, conventions=DEFAULT, runs=5),
+            Case("40 messages", 1400, long, runs=5),
+            Case("stream chunk", 3, *chunks, runs=1),
+            Case("stream chunk, async", 4, *chunks_async, runs=1),
+            Case("unsampled call", 80, small, sampled=False),
+            Case("unsampled chunk", 0, *chunks, sampled=False, runs=1),
+            Case("unsampled chunk, async", 0, *chunks_async, sampled=False, runs=1),
+            Case(FAILED, 600, _failing(stack)),
+        )

@@ -1,0 +1,212 @@
+"""A stream that breaks, is cut short or cancelled ends its span once, and the caller sees what the SDK says."""
+
+import asyncio
+import json
+import threading
+from typing import Any, NamedTuple
+
+import openai
+import pytest
+from stories import Failure, streamed, told
+
+from flavours import ASK, Flavour
+from spanglass.testing import Answer, CapturedSpans, OpenAIServer, Request, Stall, Stream, chunks, error
+
+HALF = 2
+ALL = 4
+BEGUN = chunks()[:HALF]
+BEGUN_BYTES = sum(len(f"data: {json.dumps(chunk)}\n\n") for chunk in BEGUN)
+CANCELLED = Failure("asyncio.exceptions.CancelledError", "")
+
+
+class Breaking(NamedTuple):
+    """A stream that breaks, the exception that leaves the SDK, and how spans tell it."""
+
+    answer: Answer
+    exception: type[Exception]
+    failure: Failure
+
+
+CONNECTION = "Connection error."
+TIMEOUT = "Request timed out."
+JSON = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+SAID = {"spanglass.error.code": "busy", "spanglass.error.type": "server_error", "spanglass.error.param": "model"}
+BREAKING = {
+    "payload": Breaking(
+        Stream([*BEGUN, error("Overloaded", kind="server_error", code="busy", param="model")]),
+        openai.APIError,
+        Failure("openai.APIError", "Overloaded", SAID),
+    ),
+    "cut": Breaking(
+        Stream(chunks(), cut_at=BEGUN_BYTES + 20),
+        openai.APIConnectionError,
+        Failure("openai.APIConnectionError", CONNECTION),
+    ),
+    "timeout": Breaking(Stream([*BEGUN, Stall()]), openai.APITimeoutError, Failure("openai.APITimeoutError", TIMEOUT)),
+    "malformed": Breaking(
+        Stream([*BEGUN, "data: {oops\n\n"]), json.JSONDecodeError, Failure("json.decoder.JSONDecodeError", JSON)
+    ),
+}
+
+
+@pytest.mark.parametrize("entered", [False, True], ids=["bare", "with"])
+@pytest.mark.parametrize("case", BREAKING)
+def test_breaks(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour, case: str, entered: bool) -> None:  # noqa: FBT001 - a parameter
+    """An exception in mid-stream is the SDK's own, and the span tells it with what had arrived before."""
+    breaking = BREAKING[case]
+    server.script(breaking.answer)
+    stream = flavour.create(flavour.client(server, timeout=0.2), stream=True)
+    with pytest.raises(breaking.exception) as raised:
+        flavour.take(stream, entered=entered)
+    del stream
+    flavour.collect()
+
+    expected = streamed(server, "error", HALF, status="ERROR", failure=breaking.failure)
+    assert (breaking.exception, breaking.failure.message) == (raised.type, str(raised.value))
+    assert [expected] == [told(span) for span in captured.spans]
+
+
+UNFINISHED = chunks(finish_reason=None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [
+        pytest.param(Stream(UNFINISHED, done=False), 3, id="neither finish reason nor [DONE]"),
+        pytest.param(Stream(UNFINISHED), 3, id="no finish reason"),
+        pytest.param(Stream([]), 0, id="nothing but [DONE]"),
+        pytest.param(Stream([], done=False), 0, id="nothing"),
+    ],
+)
+def test_truncated(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour, answer: Answer, taken: int) -> None:
+    """A stream that only stopped, without a word of the model that it is done, is truncated."""
+    server.script(answer)
+    flavour.take(flavour.create(flavour.client(server), stream=True))
+
+    assert [streamed(server, "truncated", taken)] == [told(span) for span in captured.spans]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Stream(chunks(), done=False), id="no [DONE]"),
+        pytest.param(Stream([": ping\n\n", *chunks()]), id="comment"),
+    ],
+)
+def test_completed(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour, answer: Answer) -> None:
+    """A stream in which the model said that it is done is complete."""
+    server.script(answer)
+    flavour.take(flavour.create(flavour.client(server), stream=True))
+
+    assert [streamed(server, "completed", ALL, status="OK")] == [told(span) for span in captured.spans]
+
+
+def test_cancelled(server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A task that is cancelled while it waits for a chunk leaves a span with what had arrived, and no error status."""
+    server.script(Stream([*BEGUN, Stall()]))
+    asyncio.run(_cancel_while_reading(server))
+
+    assert [streamed(server, "cancelled", HALF, failure=CANCELLED)] == [told(span) for span in captured.spans]
+
+
+async def _cancel_while_reading(server: OpenAIServer) -> None:
+    half = asyncio.Event()
+
+    async def read(client: openai.AsyncOpenAI) -> None:
+        taken = 0
+        async for _ in await client.chat.completions.create(**ASK, stream=True):  # type: ignore[call-overload]
+            taken += 1
+            if taken == HALF:
+                half.set()
+
+    async with openai.AsyncOpenAI(base_url=server.base_url, api_key="test") as client:
+        task = asyncio.create_task(read(client))
+        await half.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+NO_STREAM = {
+    "spanglass.stream.outcome": None,
+    "spanglass.stream.chunk_count": None,
+    "spanglass.usage.estimated_completion_tokens": None,
+}
+
+
+def test_cancelled_before_the_headers(server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A task that is cancelled while it waits for the response leaves a span without error status."""
+    arrived = threading.Event()
+
+    def stall(_: Request) -> Answer:
+        arrived.set()
+        return Stream([], before=Stall())
+
+    server.script(stall)
+    asyncio.run(_cancel_while_waiting(server, arrived))
+
+    expected = streamed(server, "", 0, NO_STREAM, failure=CANCELLED)
+    assert [expected] == [told(span) for span in captured.spans if span.name != "attempt"]
+
+
+async def _cancel_while_waiting(server: OpenAIServer, arrived: threading.Event) -> None:
+    async with openai.AsyncOpenAI(base_url=server.base_url, api_key="test") as client:
+        task = asyncio.create_task(client.chat.completions.create(**ASK, stream=True))  # type: ignore[call-overload]
+        await asyncio.to_thread(arrived.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+def test_interleaved(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour) -> None:
+    """Two streams that are read in turns have a span each."""
+    client = flavour.client(server)
+    streams = [flavour.create(client, stream=True) for _ in range(2)]
+    for _ in range(ALL):
+        for stream in streams:
+            flavour.next(stream)
+    for stream in streams:
+        flavour.take(stream)
+
+    assert [streamed(server, "completed", ALL, status="OK")] * 2 == [told(span) for span in captured.spans]
+
+
+def test_read_in_another_thread(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour) -> None:
+    """A stream may be read, and ended, in another thread than the one that made the call."""
+    stream = flavour.create(flavour.client(server), stream=True)
+    reading = threading.Thread(target=flavour.take, args=(stream,))
+    reading.start()
+    reading.join()
+
+    assert [streamed(server, "completed", ALL, status="OK")] == [told(span) for span in captured.spans]
+
+
+def _parsed(flavour: Flavour, client: Any) -> Any:
+    return flavour.wait(client.chat.completions.with_raw_response.create(**ASK, stream=True)).parse()
+
+
+def _posted(flavour: Flavour, client: Any) -> Any:
+    kind = openai.AsyncStream if isinstance(client, openai.AsyncOpenAI) else openai.Stream
+    body = {"model": ASK["model"], "stream": True, "messages": ASK["messages"]}
+    chunk = openai.types.chat.ChatCompletionChunk
+    return flavour.wait(client.post("/chat/completions", cast_to=chunk, body=body, stream=True, stream_cls=kind[chunk]))
+
+
+@pytest.mark.parametrize(("make", "helper"), [(_parsed, "create"), (_posted, None)])
+def test_made_otherwise(
+    server: OpenAIServer, captured: CapturedSpans, flavour: Flavour, make: Any, helper: str
+) -> None:
+    """A stream parsed from a raw response, or posted for, is like any other."""
+    stream = make(flavour, flavour.client(server))
+    taken = flavour.take(stream)
+
+    expected = streamed(server, "completed", ALL, {"spanglass.sdk.helper": helper}, status="OK")
+    assert (ALL, [expected]) == (len(taken), [told(span) for span in captured.spans])
+
+
+def test_never_parsed(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour) -> None:
+    """A raw response that is dropped unparsed is an abandoned stream."""
+    flavour.wait(flavour.client(server).chat.completions.with_raw_response.create(**ASK, stream=True))
+    flavour.collect()
+
+    assert [streamed(server, "abandoned", 0)] == [told(span) for span in captured.spans]
