@@ -16,7 +16,7 @@ from told import ANSWERED, COUNTED, call, told
 from flavours import ASK, Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Request, completion
 
-NO_HELPER = {"spanglass.sdk.helper"}
+ASKED: dict[str, Any] = ASK
 CALLED = [{"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a":1}'}}]
 Way = Callable[[Flavour, Any], Any]
 
@@ -164,7 +164,7 @@ def test_extra_headers_and_query(flavour: Flavour, server: OpenAIServer, capture
 
 def test_messages_of_a_generator(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
     """Messages that can be read only once are sent whole, and recorded."""
-    flavour.create(flavour.client(server), messages=(message for message in ASK["messages"]))  # type: ignore[attr-defined]
+    flavour.create(flavour.client(server), messages=(message for message in ASK["messages"]))
 
     assert server.journal[0].json() == ASK
     assert [told(span) for span in captured.spans] == [call(server, ANSWERED, COUNTED)]
@@ -239,7 +239,7 @@ def test_calls_at_the_same_time(server: OpenAIServer, captured: CapturedSpans) -
 
 
 def test_call_within_a_call(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """A call that is made while the messages of another are being read is one of its own, and neither takes the other's."""
+    """A call that is made while the messages of another are being read is one of its own."""
     client = flavour.client(server)
     with openai.OpenAI(base_url=server.base_url, api_key="test") as inner:
         server.script(echo, echo)
@@ -259,7 +259,7 @@ def test_token_provider_that_asks_a_model(flavour: Flavour, server: OpenAIServer
     with openai.OpenAI(base_url=server.base_url, api_key="test") as inner:
 
         def token() -> str:
-            inner.chat.completions.create(**ASK)
+            inner.chat.completions.create(**ASKED)
             return "token"
 
         flavour.create(flavour.azure(server, api_key=None, azure_ad_token_provider=token))

@@ -19,6 +19,7 @@ RATE_LIMITS: dict[str, tuple[str, type[int] | type[str]]] = {
     "x-ratelimit-reset-requests": (own.SPANGLASS_RATELIMIT_RESET_REQUESTS, str),
     "x-ratelimit-reset-tokens": (own.SPANGLASS_RATELIMIT_RESET_TOKENS, str),
 }
+REDIRECT = 300  # the first HTTP status that the SDK takes for an error
 
 _START = table((otel.SERVER_ADDRESS, "address"), (otel.SERVER_PORT, "port"))
 _CALL = table(
@@ -126,7 +127,9 @@ def attempt_attributes(attempt: Attempt, *, extras: bool) -> dict[str, Any]:
 
 def _error_type(attempt: Attempt) -> str:
     """Return the HTTP convention's word: the status where the server answered, the exception where it did not."""
-    return str(attempt.status) if attempt.failure is None else attempt.failure.type
+    if attempt.failure is not None and (attempt.status is None or attempt.status < REDIRECT):
+        return attempt.failure.type
+    return str(attempt.status)
 
 
 WRITER = Writer("spanglass", _span_name, _START, _write, marks_success=True)
