@@ -1,7 +1,5 @@
 """A collector on this machine for as long as a `with` block lasts: Rotel, from `pip install rotel`."""
 
-# ruff: noqa: INP001 - examples are scripts, not a package
-
 import importlib.util
 import json
 import socket

@@ -9,8 +9,6 @@ Without OTEL_EXPORTER_OTLP_ENDPOINT a collector is started on this machine, and 
 With it, the spans go there: to Phoenix, Jaeger or any other collector.
 """
 
-# ruff: noqa: INP001, T201 - a script, which prints
-
 import os
 import sys
 from collections.abc import Callable
@@ -23,8 +21,7 @@ from openai import OpenAI, OpenAIError
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
-from spanglass import OpenAIInstrumentor
-from spanglass.configure import configure
+from spanglass import OpenAIInstrumentor, configure
 from spanglass.export.console import print_summary
 from spanglass.testing import Answer, OpenAIServer, Reply, Stream, chunks, completion, error
 

@@ -19,6 +19,7 @@ from wire import flat
 
 from spanglass.testing import OpenAIServer
 
+pytest_plugins = ["backends"]
 pytestmark = [pytest.mark.backend, pytest.mark.phoenix]
 
 FLAGS = [

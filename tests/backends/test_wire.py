@@ -6,6 +6,7 @@ from scenarios import SCENARIOS
 from tracing import traced
 from wire import arrived, sent
 
+pytest_plugins = ["backends"]
 pytestmark = pytest.mark.backend
 
 

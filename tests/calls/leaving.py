@@ -21,10 +21,15 @@ def line(span: ReadableSpan) -> str:
     return json.dumps([*told, said.get("llm.output_messages.0.message.content")]) + "\n"
 
 
-def instrument() -> str:
-    """Instrument OpenAI, with spans told at the end of the program, and return the base URL that it was given."""
+def watch() -> None:
+    """Let spanglass's own errors out, and do not hang for ever."""
     faulthandler.dump_traceback_later(PATIENCE, exit=True)
     guard.strict = True
+
+
+def instrument() -> str:
+    """Instrument OpenAI, with spans told at the end of the program, and return the base URL that it was given."""
+    watch()
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(ConsoleSpanExporter(formatter=line)))
     OpenAIInstrumentor().instrument(tracer_provider=provider)

@@ -11,7 +11,7 @@ SECOND = 1_000_000_000
 SPLIT = ("spanglass.time.attempts", "spanglass.time.backoff", "spanglass.time.body", "spanglass.time.rest")
 FIRST = "spanglass.stream.time_to_first_chunk"
 GAP = "spanglass.stream.longest_gap"
-FIRST_TOKEN = "First Token Stream Event"
+EVENT = "First Token Stream Event"
 CHUNKS = "spanglass.stream.chunk_count"
 SENT = '{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"hi"}]}'
 
@@ -69,7 +69,7 @@ def streamed(
         "spanglass.stream.chunk_count": chunks,
         **ARRIVED[chunks if chunks < len(ARRIVED) else -1],
     }
-    events: list[tuple[str, dict[str, Any]]] = [(FIRST_TOKEN, {})] if chunks else []
+    events: list[tuple[str, dict[str, Any]]] = [(EVENT, {})] if chunks else []
     if failure is not None:
         attributes |= {"error.type": failure.kind, **failure.said}
         told = {"exception.type": failure.kind, "exception.message": failure.message, "exception.escaped": True}
@@ -140,5 +140,5 @@ def _check(span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
 
 
 def _check_first(event: Event, expected: int) -> None:
-    assert event.name == FIRST_TOKEN
+    assert event.name == EVENT
     assert abs(expected - event.timestamp) <= 1
