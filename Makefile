@@ -55,8 +55,8 @@ $(PHOENIX):
 demo: install ## a conversation with everything that can happen to a call, and what it shows
 	.venv/bin/python examples/demo.py
 
-bench: install ## what a call costs, beside doing without
-	.venv/bin/python -m pytest tests/bench -s
+bench: install ## what a call costs, beside doing without: a table
+	PYTHONPATH=tests .venv/bin/python -m bench
 
 semconv: install ## write the constants and their table anew from the registry
 	.venv/bin/python semconv/generate.py

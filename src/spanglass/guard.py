@@ -1,7 +1,12 @@
 """The one place where spanglass's own failures stop: they are logged once a kind, and never reach the caller."""
 
 import logging
+from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 log = logging.getLogger("spanglass")
 
@@ -34,6 +39,14 @@ class Guard:
             self._told.add(place)
             log.warning("spanglass could not record a part of a call; the call itself is not affected", exc_info=error)
         return True
+
+
+def foreign(function: Callable[[T], R], value: T) -> R | None:
+    """Call what may run a user's code, such as a mapping's methods, and return None where that raises."""
+    try:
+        return function(value)
+    except Exception:  # noqa: BLE001 - anybody's code raises anything
+        return None
 
 
 guard = Guard()

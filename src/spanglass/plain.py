@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from json import JSONEncoder
 from typing import Any, cast
 
+from spanglass.guard import foreign
+
 NOTHING: Mapping[str, Any] = {}
 DEPTH = 32
 LARGEST = 2**63
@@ -38,12 +40,14 @@ def _object(value: Any) -> Any:
 
 
 # Their text says what they are; that of anything else may run anybody's code, and raise.
-WORDED = (dt.date, dt.time, dt.timedelta, decimal.Decimal, pathlib.PurePath, uuid.UUID)
+WORDED = (dt.timedelta, decimal.Decimal, pathlib.PurePath, uuid.UUID)
 
 
 def _word(value: Any) -> str:
     if isinstance(value, (bytes, bytearray)):
         return f"<{len(value)} bytes>"
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()  # as the SDK sends it
     return str(value) if isinstance(value, WORDED) else f"<{value.__class__.__name__}>"
 
 
@@ -52,10 +56,11 @@ _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")
 
 def encode(value: Any) -> str:
     """Return JSON text. A model is written by its fields; what JSON has no word for (NaN, circles) as its text."""
-    try:
-        return _encode(value)
-    except (TypeError, ValueError, RecursionError):
-        return _encode(_plain(value, DEPTH))
+    return foreign(_encode, value) or foreign(_encode_plain, value) or f'"<{value.__class__.__name__}>"'
+
+
+def _encode_plain(value: Any) -> str:
+    return _encode(_plain(value, DEPTH))
 
 
 def _plain(value: Any, depth: int) -> Any:

@@ -19,7 +19,7 @@ from wire import flat
 
 from spanglass.testing import OpenAIServer
 
-pytest_plugins = ["backends"]
+pytest_plugins = ["servers"]
 pytestmark = [pytest.mark.backend, pytest.mark.phoenix]
 
 FLAGS = [

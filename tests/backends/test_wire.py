@@ -6,7 +6,7 @@ from scenarios import SCENARIOS
 from tracing import traced
 from wire import arrived, sent
 
-pytest_plugins = ["backends"]
+pytest_plugins = ["servers"]
 pytestmark = pytest.mark.backend
 
 

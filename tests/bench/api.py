@@ -32,9 +32,8 @@ Answers = Callable[[Any], Any]
 
 def whole() -> Answers:
     """Return what answers each request with a chat completion."""
-    more = {"service_tier": "default", "system_fingerprint": "fp_44709d6fcb"}
-    told = completion("The capital of France is Paris.", usage=USAGE, **more)
-    body = json.dumps({**told, "model": "gpt-4o-mini-2024-07-18"}).encode()
+    told = completion("Paris.", model="gpt-4o-mini-2024-07-18", usage=USAGE, system_fingerprint="fp_44709d6fcb")
+    body = json.dumps(told).encode()
     headers = {**HEADERS, "content-type": "application/json"}
     return lambda _: http.Response(200, headers=headers, content=body)
 

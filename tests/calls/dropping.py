@@ -20,17 +20,18 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from spanglass import OpenAIInstrumentor
-from spanglass.calls.invocation import drain
+from spanglass.calls.unfinished import drain
 
 ROUNDS = 3
 exporter = InMemorySpanExporter()
 plain = Lock()
+held: list[Any] = []
 
 
 class Locking(SpanProcessor):
     """Keeps the ended spans under a lock that its own thread cannot take twice, and makes garbage meanwhile."""
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
         """Make garbage under the lock."""
         with plain:
             litter()
@@ -102,6 +103,32 @@ def generator(client: openai.OpenAI) -> None:
     next(circle["pieces"])
 
 
+def closing_unread(client: openai.OpenAI) -> None:
+    """Drop a suspended generator that would close its stream, which it has not begun to read."""
+
+    def pieces() -> Iterator[Any]:
+        with ask(client, "closing_unread") as stream:
+            yield
+            yield from stream
+
+    circle: dict[str, Any] = {"pieces": pieces()}
+    circle["circle"] = circle
+    next(circle["pieces"])
+
+
+def closing_held(client: openai.OpenAI) -> None:
+    """Drop a suspended generator that would close a stream, which is held elsewhere."""
+
+    def pieces(stream: Any) -> Iterator[Any]:
+        with stream:
+            yield from stream
+
+    held.append(ask(client, "closing_held"))
+    circle: dict[str, Any] = {"pieces": pieces(held[-1])}
+    circle["circle"] = circle
+    next(circle["pieces"])
+
+
 def asynchronous(client: openai.OpenAI) -> None:
     """Drop an async stream when its event loop is gone."""
 
@@ -117,7 +144,7 @@ def asynchronous(client: openai.OpenAI) -> None:
     loop.close()
 
 
-WAYS = (unread, broken, by_hand, unparsed, in_circle, generator, asynchronous)
+WAYS = (unread, broken, by_hand, unparsed, in_circle, generator, closing_unread, closing_held, asynchronous)
 
 
 def drop_all(client: openai.OpenAI, locks: list[Any]) -> None:
@@ -135,7 +162,7 @@ def drop_all(client: openai.OpenAI, locks: list[Any]) -> None:
 
 def locks_of(*owners: Any) -> list[Any]:
     """Return the locks that are attributes of some objects."""
-    return [value for owner in owners for value in vars(owner).values() if hasattr(value, "release")]
+    return [value for owner in owners if owner for value in vars(owner).values() if hasattr(value, "release")]
 
 
 def main() -> None:
@@ -146,10 +173,12 @@ def main() -> None:
     provider = TracerProvider()
     provider.add_span_processor(processor)
     OpenAIInstrumentor().instrument(tracer_provider=provider)
+    locks = [plain, *locks_of(exporter, processor, getattr(processor, "_batch_processor", None))]
     before = gc.get_threshold()
     with openai.OpenAI(base_url=base_url, api_key="test") as client:
+        gc.freeze()  # what was imported need not be walked each time
         for _ in range(ROUNDS):
-            drop_all(client, [plain, *locks_of(exporter, processor)])
+            drop_all(client, locks)
         gc.set_threshold(1)
         for way in WAYS:  # collected wherever an allocation happens, the span processor included
             way(client)

@@ -161,9 +161,13 @@ def test_odd_stream(odd: Odd, flavour: Flavour, server: OpenAIServer) -> None:
     """Whatever a stream holds, the caller takes what the bare SDK makes of it, and the span says what can be read."""
 
     def asking(client: Any, results: list[Any]) -> None:
+        def takes(chunk: Any) -> bool:
+            results.append(chunk)
+            return False
+
         stream = flavour.create(client, stream=True)
         try:
-            flavour.each(stream, lambda chunk: results.append(chunk) or False)
+            flavour.each(stream, takes)
         finally:
             flavour.close(stream)
 

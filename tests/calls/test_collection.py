@@ -12,7 +12,10 @@ from spanglass.testing import OpenAIServer
 HERE = Path(__file__).parent
 PATIENCE = 90
 TIMES = 4
-WAYS = ("unread", "broken", "by_hand", "unparsed", "in_circle", "generator", "asynchronous")
+OUTCOMES = {
+    "abandoned": ("unread", "broken", "by_hand", "unparsed", "in_circle", "generator", "asynchronous"),
+    "closed": ("closing_unread", "closing_held"),
+}
 
 
 @pytest.mark.parametrize("processor", ["plain", "simple", "batch"])
@@ -27,4 +30,4 @@ def test_collected_under_locks(server: OpenAIServer, processor: str) -> None:
     )
 
     assert (0, "") == (ran.returncode, ran.stderr)
-    assert {way: ["abandoned"] * TIMES for way in WAYS} == json.loads(ran.stdout)
+    assert {way: [outcome] * TIMES for outcome in OUTCOMES for way in OUTCOMES[outcome]} == json.loads(ran.stdout)

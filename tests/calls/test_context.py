@@ -206,7 +206,7 @@ def test_suppressed(
     server: OpenAIServer,
     captured: CapturedSpans,
 ) -> None:
-    """Where instrumentation is suppressed, by OpenTelemetry's word or OpenInference's, a call is as it is without us."""
+    """Where OpenTelemetry or OpenInference is told to suppress instrumentation, a call is as it is without us."""
     with suppressing():
         answer = act(flavour, flavour.client(server))
 

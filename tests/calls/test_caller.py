@@ -1,0 +1,250 @@
+"""The caller's world is untouched: types, laziness, mistakes, warnings, arguments, what goes over the wire."""
+
+import copy
+import gc
+import inspect
+import json
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from openai._legacy_response import LegacyAPIResponse
+from openai._response import APIResponse, AsyncAPIResponse
+from openai.types.chat import ChatCompletion
+from pydantic import BaseModel
+from told import ANSWERED, COUNTED, call, told
+
+from flavours import ASK, Async, Flavour
+from spanglass.testing import CapturedSpans, OpenAIServer, Stream, captured_spans, chunks, completion
+
+ASKED: dict[str, Any] = ASK
+UNREQUESTED = ("attempt.count", "time.attempts", "time.backoff", "time.body", "time.rest")
+
+
+def unrequested(server: OpenAIServer, body: dict[str, Any], description: str, kind: str = "TypeError") -> Any:
+    """Return the span of a call that failed before any request was begun, with what was given of its body."""
+    shown = {name: json.dumps(body, separators=(",", ":")) for name in ("input.value", "llm.invocation_parameters")}
+    failure = {"error.type": kind, **shown}
+    failed = call(server, failure, status="ERROR", description=f"{kind}: {description}", events=("exception",))
+    absent = {f"spanglass.{name}" for name in UNREQUESTED}
+    absent |= {key for key in failed.attributes if key.startswith("llm.input_messages")}
+    return failed._replace(attributes={key: value for key, value in failed.attributes.items() if key not in absent})
+
+
+def test_missing_arguments(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """The SDK's TypeError comes at the call, not at an await of it, and leaves one span that failed."""
+    client = flavour.client(server)
+
+    with pytest.raises(TypeError, match="Missing required arguments") as info:
+        client.chat.completions.create(model="gpt-4o-mini")
+
+    assert [told(span) for span in captured.spans] == [unrequested(server, {"model": "gpt-4o-mini"}, str(info.value))]
+
+
+def test_unknown_argument(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """So it is for an argument that the SDK does not know."""
+    client = flavour.client(server)
+
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        client.chat.completions.create(**ASKED, tempersture=1)
+
+    assert [(span.name, span.status.status_code.name) for span in captured.spans] == [("ChatCompletion", "ERROR")]
+
+
+class Answer(BaseModel):
+    """What `create` does not take for a format."""
+
+
+def test_mistake_that_comes_when_awaited(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A mistake that the SDK finds while the call is awaited leaves one span too."""
+    with pytest.raises(TypeError, match="BaseModel") as info:
+        flavour.create(flavour.client(server), response_format=Answer)
+
+    (span,) = captured.spans
+    assert (span.status.status_code.name, span.status.description) == ("ERROR", f"TypeError: {info.value}")
+    assert len(server.journal) == 0
+
+
+def test_failure_within_the_request(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """What fails between the call and its first attempt, as a token provider may, is told once."""
+
+    def token() -> str:
+        message = "no token"
+        raise LookupError(message)
+
+    with pytest.raises(LookupError):
+        flavour.create(flavour.azure(server, api_key=None, azure_ad_token_provider=token))
+
+    assert [(span.name, span.status.description) for span in captured.spans] == [
+        ("ChatCompletion", "LookupError: no token")
+    ]
+
+
+class StopNow(BaseException):
+    """What no `except Exception` stops."""
+
+
+def test_what_is_no_exception(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A call that a BaseException ends, as Control-C does, has its exception event and no status."""
+
+    def token() -> str:
+        raise StopNow
+
+    with pytest.raises(StopNow):
+        flavour.create(flavour.azure(server, api_key=None, azure_ad_token_provider=token))
+
+    (span,) = (told(span) for span in captured.spans)
+    assert (span.status, span.events, span.attributes["error.type"]) == (
+        "UNSET",
+        ("exception",),
+        f"{StopNow.__module__}.StopNow",
+    )
+
+
+def never_awaited(server: OpenAIServer) -> list[tuple[str, str]]:
+    """Call and drop it; return the warnings."""
+    flavour = Async()
+    client = flavour.client(server)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        made = client.chat.completions.create(**ASKED)
+        assert inspect.iscoroutine(made)
+        del made
+        gc.collect()
+    flavour.leave()
+    return [(warning.category.__name__, str(warning.message)) for warning in warned]
+
+
+def test_never_awaited(server: OpenAIServer) -> None:
+    """A call that is never awaited warns once, in the SDK's name, and leaves neither request nor span."""
+    bare = never_awaited(server)
+    with captured_spans() as captured:
+        instrumented = never_awaited(server)
+
+    assert instrumented == bare == [("RuntimeWarning", "coroutine 'AsyncCompletions.create' was never awaited")]
+    assert (server.journal, captured.spans) == ([], [])
+
+
+def test_awaited_later(server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A coroutine may be awaited long after it was made; nothing is sent before that."""
+    flavour = Async()
+    made = flavour.client(server).chat.completions.create(**ASKED)
+    before = len(server.journal)
+
+    flavour.wait(made)
+    flavour.leave()
+
+    assert (before, [told(span) for span in captured.spans]) == (0, [call(server, ANSWERED, COUNTED)])
+
+
+Asking = Callable[[Any], Any]
+KINDS: dict[str, tuple[Asking, tuple[type[Any], type[Any]]]] = {
+    "plain": (lambda chat: chat.create(**ASKED), (ChatCompletion, ChatCompletion)),
+    "stream": (lambda chat: chat.create(**ASKED, stream=True), (openai.Stream, openai.AsyncStream)),
+    "raw": (lambda chat: chat.with_raw_response.create(**ASKED), (LegacyAPIResponse, LegacyAPIResponse)),
+}
+
+
+@pytest.mark.usefixtures("captured")
+@pytest.mark.parametrize("kind", KINDS)
+def test_types(kind: str, flavour: Flavour, server: OpenAIServer) -> None:
+    """What comes back is of the SDK's very type, without an attribute more."""
+    asking, (sync_type, async_type) = KINDS[kind]
+
+    result = flavour.wait(asking(flavour.client(server).chat.completions))
+
+    assert type(result) is (async_type if isinstance(flavour, Async) else sync_type)
+    assert [name for name in vars(result) if "spanglass" in name] == []
+    if kind == "stream":
+        flavour.close(result)
+
+
+@pytest.mark.usefixtures("captured")
+def test_streaming_response(server: OpenAIServer) -> None:
+    """A streaming response is the SDK's, and its body is not read before the caller reads it."""
+    with (
+        openai.OpenAI(base_url=server.base_url, api_key="test") as client,
+        client.chat.completions.with_streaming_response.create(**ASKED) as response,
+    ):
+        assert type(response) is APIResponse
+        assert not response.http_response.is_stream_consumed
+        assert json.loads(response.read()) == completion()
+
+
+@pytest.mark.usefixtures("captured")
+def test_streaming_response_async(server: OpenAIServer) -> None:
+    """So it is where it is awaited."""
+    flavour = Async()
+
+    async def ask() -> tuple[Any, bool, Any]:
+        asking = flavour.client(server).chat.completions.with_streaming_response.create(**ASKED)
+        async with asking as response:
+            return type(response), response.http_response.is_stream_consumed, json.loads(await response.read())
+
+    answer = flavour.wait(ask())
+    flavour.leave()
+
+    assert answer == (AsyncAPIResponse, False, completion())
+
+
+@pytest.mark.usefixtures("captured")
+def test_methods_look_as_they_did(flavour: Flavour, server: OpenAIServer) -> None:
+    """What is wrapped keeps its name, its docstring and its signature."""
+    create = flavour.client(server).chat.completions.create
+
+    assert create.__name__ == "create"
+    assert create.__qualname__.endswith("Completions.create")
+    assert {"messages", "model", "stream"} <= set(inspect.signature(create).parameters)
+    assert inspect.ismethod(create)
+
+
+def test_arguments_are_not_changed(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """What a caller passes is as it was afterwards, with each object in its place."""
+    given: dict[str, Any] = {
+        **copy.deepcopy(ASK),
+        "tools": [{"type": "function", "function": {"name": "add", "parameters": {}}}],
+        "metadata": {"a": "b"},
+        "extra_headers": {"x-tenant": "acme"},
+        "extra_query": {"q": "1"},
+        "extra_body": {"top_k": 4, "api_key": "sk-0123456789abcdef"},
+    }
+    before, objects = copy.deepcopy(given), {name: id(value) for name, value in given.items()}
+
+    flavour.wait(flavour.client(server).chat.completions.create(**given))
+
+    assert given == before
+    assert {name: id(value) for name, value in given.items()} == objects
+    assert len(captured.spans) == 1
+
+
+def received(server: OpenAIServer, flavour: Flavour) -> list[Any]:
+    """Make a plain and a streamed call; return the requests as they came, without ports and versions of Python."""
+    del server.journal[:]
+    server.script(Stream(chunks()))
+    client = flavour.client(server, default_headers={"x-stainless-runtime-version": "x"})
+    flavour.take(flavour.create(client, stream=True, stream_options={"include_usage": False}))
+    flavour.create(client)
+    return list(server.journal)
+
+
+def test_same_bytes_on_the_wire(flavour: Flavour, server: OpenAIServer) -> None:
+    """The requests are those of the bare SDK: method, path, headers in their order, body."""
+    bare = received(server, flavour)
+    with captured_spans():
+        instrumented = received(server, flavour)
+
+    assert instrumented == bare
+    assert [list(request.headers) for request in instrumented] == [list(request.headers) for request in bare]
+
+
+@pytest.mark.usefixtures("captured")
+def test_request_mark_stays_inside(flavour: Flavour, server: OpenAIServer) -> None:
+    """A response that the caller keeps does not keep the call that it came from."""
+    raw = flavour.wait(flavour.client(server).chat.completions.with_raw_response.create(**ASKED))
+
+    kept = raw.http_response.request.extensions.get("spanglass")
+    assert kept is None or (kept.response, kept.stream) == (None, None)
+    assert isinstance(raw.http_response, httpx2.Response)
