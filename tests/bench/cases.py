@@ -1,5 +1,6 @@
 """What is measured, and what it may cost."""
 
+import gc
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final, NamedTuple
@@ -87,6 +88,8 @@ def _stream_async(stack: ExitStack, flavour: Async, pieces: int) -> Run:
 def cases() -> Generator[tuple[Case, ...]]:
     """Give all cases; their clients are closed at the end."""
     with ExitStack() as stack:
+        gc.freeze()  # what stands already is not gone over at each collection between the measurements
+        stack.callback(gc.unfreeze)
         flavour = Async()
         stack.callback(flavour.leave)
         small = _call(stack, HELLO)

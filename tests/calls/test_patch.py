@@ -13,6 +13,7 @@ import pytest
 import wrapt
 from openai import _base_client, _streaming
 from openai.resources.chat.completions import completions
+from pydantic import BaseModel
 from told import ANSWERED, COUNTED, call, told
 
 from flavours import ASK, Flavour
@@ -40,13 +41,13 @@ NOTED = pytest.mark.parametrize("below", [True, False], ids=["below ours", "abov
 
 
 def standing() -> dict[str, Any]:
-    """Return what stands in the classes of all modules that have to do with a call."""
+    """Return the functions in the classes of all modules that have to do with a call."""
     found: dict[str, Any] = {}
     for module in MODULES:
         prefix = f"{module.__name__}." if module in {httpx, httpx2} else ""
         for owner, kind in vars(module).items():
-            if isinstance(kind, type) and kind.__module__.startswith(module.__name__):
-                found |= {f"{prefix}{owner}.{name}": value for name, value in vars(kind).items()}
+            if isinstance(kind, type) and not issubclass(kind, BaseModel):  # these complete themselves when used
+                found |= {f"{prefix}{owner}.{name}": value for name, value in vars(kind).items() if callable(value)}
     return found
 
 

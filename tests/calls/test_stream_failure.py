@@ -10,7 +10,7 @@ import pytest
 from stories import Failure, streamed, told
 
 from flavours import ASK, Flavour
-from spanglass.testing import Answer, CapturedSpans, OpenAIServer, Request, Stall, Stream, chunks, error
+from spanglass.testing import Answer, CapturedSpans, OpenAIServer, Request, Stall, Stream, captured_spans, chunks, error
 
 HALF = 2
 ALL = 4
@@ -210,3 +210,22 @@ def test_never_parsed(server: OpenAIServer, captured: CapturedSpans, flavour: Fl
     flavour.collect()
 
     assert [streamed(server, "abandoned", 0)] == [told(span) for span in captured.spans]
+
+
+def test_parsed_twice(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour) -> None:
+    """The stream of a raw response is one, however often it is parsed."""
+    raw = flavour.wait(flavour.client(server).chat.completions.with_raw_response.create(**ASK, stream=True))
+    taken = [*flavour.take(raw.parse(), HALF), *flavour.take(raw.parse())]
+
+    expected = streamed(server, "completed", ALL, status="OK")
+    assert (ALL, [expected]) == (len(taken), [told(span) for span in captured.spans])
+
+
+def test_uninstrumented_meanwhile(server: OpenAIServer, flavour: Flavour) -> None:
+    """A stream that is open when the instrumentation ends is accounted for all the same."""
+    with captured_spans() as captured:
+        stream = flavour.create(flavour.client(server), stream=True)
+        flavour.take(stream, HALF)
+    flavour.take(stream)
+
+    assert [streamed(server, "completed", ALL, status="OK")] == [told(span) for span in captured.spans]

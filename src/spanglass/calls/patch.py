@@ -85,16 +85,30 @@ def apply() -> None:
 
 
 def undo() -> None:
-    """Put back what stood there, once nobody wants the wrappers; another's wrapper around ours is left alone."""
-    global _users  # noqa: PLW0603 - as above
+    """Put back what stood there, once nobody wants the wrappers.
+
+    One that another party has wrapped stays where it is and is silent; it serves again with the next `apply`.
+    """
+    global _users, _patches  # noqa: PLW0603 - as above
     with _lock:
         _users -= 1
         if _users:
             return
+        covered: list[Patch] = []
         for patch in _patches:
             if patch.owner.__dict__.get(patch.name) is patch.wrapper:
                 setattr(patch.owner, patch.name, patch.before)
-        _patches.clear()
+            elif _stands(patch):
+                covered.append(patch)
+        _patches = covered
+
+
+def _stands(patch: Patch) -> bool:
+    """Tell whether a wrapper of ours is still there, be it under others'."""
+    found = patch.owner.__dict__.get(patch.name)
+    while found is not None and found is not patch.wrapper:
+        found = getattr(found, "__wrapped__", None)
+    return found is not None
 
 
 def _imported(module: Any) -> None:
@@ -109,7 +123,7 @@ def _imported(module: Any) -> None:
 
 def _patch(owner: Any, name: str, wrapper: Wrapper) -> None:
     before = owner.__dict__.get(name)
-    if before is None or any(patch.owner is owner and patch.name == name for patch in _patches):
+    if before is None or any(patch.owner is owner and patch.name == name and _stands(patch) for patch in _patches):
         return
     around = wrapt.FunctionWrapper(before, wrapper)
     setattr(owner, name, around)

@@ -6,6 +6,7 @@
 The caller keeps the SDK's own stream object; `accumulate` stands between it and the generator that it reads from.
 """
 
+import sys
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from time import perf_counter_ns
@@ -61,7 +62,10 @@ class StreamState:
     def end(self) -> None:
         """Note that the stream has come to its end."""
         self.feed()
-        self.call.finish("completed" if self.accumulator.terminal else "truncated", None, perf_counter_ns())
+        outcome = "truncated"
+        with guard:
+            outcome = "completed" if self.accumulator.terminal else outcome
+        self.call.finish(outcome, None, perf_counter_ns())
 
     def fail(self, error: BaseException) -> None:
         """Note that an exception came out of the stream."""
@@ -73,6 +77,8 @@ class StreamState:
         if self.inner is not None:
             inner = self.inner()
             if inner is None or getattr(inner, "gi_running", False) or getattr(inner, "ag_running", False):
+                return
+            if _closer() in ITERATORS:
                 return
         self.call.leave("closed", perf_counter_ns())
 
@@ -88,6 +94,15 @@ class StreamState:
         first = self.first - self.call.origin if self.first else None
         gap = self.gap if self.chunks > 1 else None
         return StreamStats(outcome, self.chunks, first, gap, self.accumulator.bearing)
+
+
+# A response's own iterators over its bytes. An event loop that shuts down closes them in any order with the SDK's.
+ITERATORS = frozenset({"iter_raw", "aiter_raw"})
+
+
+def _closer() -> str:
+    """Return the name of the function that closes the response, whose bytes are closed, which told its state."""
+    return sys._getframe(4).f_code.co_name  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the one way in
 
 
 def accumulate(state: StreamState, inner: Iterator[Any]) -> Iterator[Any]:

@@ -56,7 +56,7 @@ class ChatAccumulator:
                         and not inner["delta"].__pydantic_extra__
                     ):
                         content += [delta["content"]]
-                        self.bearing += 1
+                        self.bearing += delta["content"] != ""
                         continue
             except (AttributeError, KeyError, TypeError, ValueError):
                 pass  # not the common one

@@ -6,8 +6,18 @@ from typing import Any
 
 from spanglass.plain import LARGEST, encode, fields
 
-# Never recorded, whoever put them into a body.
-CREDENTIALS = frozenset({"api_key", "apikey", "api-key", "authorization", "headers", "extra_headers"})
+# Never recorded, whoever put them into a body; in every spelling, so that looking one up is one step.
+CREDENTIALS = frozenset(
+    spelled
+    for words in (["api", "key"], ["authorization"], ["headers"], ["extra", "headers"])
+    for join in ("", "_", "-")
+    for spelled in (
+        join.join(words),
+        join.join(words).upper(),
+        join.join(word.title() for word in words),
+        join.join([words[0], *(word.title() for word in words[1:])]),
+    )
+)
 
 
 def items(value: Any) -> "list[Any] | tuple[Any, ...]":
