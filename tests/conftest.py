@@ -8,6 +8,9 @@ from flavours import FLAVOURS, Flavour
 from spanglass.guard import guard
 from spanglass.testing import CapturedSpans, OpenAIServer, captured_spans
 
+# Where the SDK warns of values that it does not take, and of spans that are written or ended after their end.
+COMPLAINING = ("opentelemetry.attributes", "opentelemetry.sdk.trace")
+
 
 @pytest.fixture(autouse=True)
 def strict_guard(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,10 +32,13 @@ def server() -> Iterator[OpenAIServer]:
 
 
 @pytest.fixture
-def captured() -> Iterator[CapturedSpans]:
-    """Instrument OpenAI, and give the spans that end in the test."""
+def captured(caplog: pytest.LogCaptureFixture) -> Iterator[CapturedSpans]:
+    """Instrument OpenAI, and give the spans that end in the test; OpenTelemetry must find nothing wrong with them."""
     with captured_spans() as captured:
         yield captured
+    logged = [*caplog.get_records("call"), *caplog.get_records("teardown")]
+
+    assert [] == [record.getMessage() for record in logged if record.name.startswith(COMPLAINING)]
 
 
 @pytest.fixture(params=FLAVOURS, ids=lambda kind: kind.__name__.lower())

@@ -72,7 +72,7 @@ CONTENT = "use one of on, off."
         ),
         ({"conventions": ()}, f"SPANGLASS_CONVENTIONS (or conventions=) cannot be '': {CONVENTIONS}"),
         ({"attempt_spans": "never"}, f"SPANGLASS_ATTEMPT_SPANS (or attempt_spans=) cannot be 'never': {ATTEMPTS}"),
-        ({"attempt_spans": ("off",)}, f"SPANGLASS_ATTEMPT_SPANS (or attempt_spans=) cannot be 'off': {ATTEMPTS}"),
+        ({"attempt_spans": 7}, f"SPANGLASS_ATTEMPT_SPANS (or attempt_spans=) cannot be '7': {ATTEMPTS}"),
         ({"attempt_spans": True}, f"SPANGLASS_ATTEMPT_SPANS (or attempt_spans=) cannot be 'True': {ATTEMPTS}"),
         ({"content": "no"}, f"SPANGLASS_CONTENT (or content=) cannot be 'no': {CONTENT}"),
         ({"content": None}, f"SPANGLASS_CONTENT (or content=) cannot be 'None': {CONTENT}"),
@@ -87,15 +87,19 @@ def test_what_is_not_allowed(given: dict[str, Any], sentence: str) -> None:
     assert sentence == str(raised.value)
 
 
-@pytest.mark.parametrize("given", ["openinference", ["openinference"], None, 7])
+@pytest.mark.parametrize("given", ["openinference, gen_ai", ["openinference", "gen_ai"]], ids=["text", "list"])
 def test_conventions_of_another_type(given: Any) -> None:
-    """Conventions that are no tuple are taken as what they mean, or refused with the same sentence."""
-    try:
-        loaded = Settings.load({}, conventions=given)
-    except ValueError as error:
-        assert str(error).startswith("SPANGLASS_CONVENTIONS (or conventions=) cannot be ")  # noqa: PT017 - either is right
-    else:
-        assert Settings(conventions=("openinference",)) == loaded
+    """Conventions may be given as the text that a variable would have, or as a list."""
+    assert Settings(conventions=("openinference", "gen_ai")) == Settings.load({}, conventions=given)
+
+
+@pytest.mark.parametrize("given", [None, 7])
+def test_conventions_of_no_type(given: Any) -> None:
+    """Conventions that are none at all are refused in the same sentence."""
+    with pytest.raises(ValueError, match="cannot be") as raised:
+        Settings.load({}, conventions=given)
+
+    assert f"SPANGLASS_CONVENTIONS (or conventions=) cannot be '{given}': {CONVENTIONS}" == str(raised.value)
 
 
 def test_what_the_environment_cannot_be() -> None:

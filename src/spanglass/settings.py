@@ -24,6 +24,16 @@ class Option(NamedTuple):
     allowed: tuple[str, ...]
     meaning: str
 
+    def allows(self, value: Any) -> bool:
+        """Tell whether a value, read, is one of those allowed, or a tuple of them where the option takes several."""
+        if self.default.__class__ is tuple:
+            return value.__class__ is tuple and value != () and all(name in self.allowed for name in value)
+        return value in self.allowed
+
+
+def _shown(given: Any) -> str:
+    return ",".join(map(str, given)) if given.__class__ in {list, tuple} else str(given)
+
 
 OPTIONS = (
     Option(
@@ -66,16 +76,18 @@ class Settings:
 
     def __post_init__(self) -> None:
         for option in OPTIONS:
-            value = getattr(self, option.field)
-            given: tuple[Any, ...] = value if option.default.__class__ is tuple else (value,)
-            wrong = [name for name in given if name not in option.allowed]
-            if wrong or not given:
+            given = getattr(self, option.field)
+            value = option.read(given) if isinstance(given, str) else given
+            if value.__class__ is list:
+                value = tuple(value)
+            if not option.allows(value):
+                several = "one or more" if option.default.__class__ is tuple else "one"
                 message = (
-                    f"{option.variable} (or {option.field}=) cannot be {','.join(map(str, given))!r}: "
-                    f"use {'one or more' if isinstance(option.default, tuple) else 'one'} of "
-                    f"{', '.join(option.allowed)}."
+                    f"{option.variable} (or {option.field}=) cannot be {_shown(given)!r}: "
+                    f"use {several} of {', '.join(option.allowed)}."
                 )
                 raise ValueError(message)
+            object.__setattr__(self, option.field, value)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":

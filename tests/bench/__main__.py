@@ -22,6 +22,12 @@ HEAD: Final = (
     "added µs",
     "by hand µs",
 )
+NOTE: Final = """
+bare, added, budget, by hand: calls of functions, of Python and of C.
+By hand: the same spans, with OpenTelemetry's SDK alone.
+µs: CPU time, the median of what is added in rounds that take turns; it varies with the machine and its load.
+A failed call is told beyond its exception's event and traceback. `!` is over its budget.
+"""
 
 
 def row(case: Case, calls: Cost, micros: Cost) -> tuple[str, ...]:
@@ -42,7 +48,7 @@ def row(case: Case, calls: Cost, micros: Cost) -> tuple[str, ...]:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 20 or value == int(value) else f"{value:.2f}"  # noqa: PLR2004 - in sight
+    return f"{value:,.0f}" if abs(value) >= 20 or value == int(value) else f"{value:.2f}"
 
 
 def main() -> None:
@@ -55,7 +61,7 @@ def main() -> None:
     for first, *others in rows:
         cells = [first.ljust(widths[0]), *(cell.rjust(wide) for cell, wide in zip(others, widths[1:], strict=True))]
         sys.stdout.write("  ".join(cells).rstrip() + "\n")
-    sys.stdout.write("Calls are those of functions, of Python and of C; those of a failed call, beyond its exception's event.\n")
+    sys.stdout.write(NOTE)
 
 
 main()

@@ -19,7 +19,7 @@ from spanglass import OpenAIInstrumentor
 
 CALLS: Final = frozenset({"call", "c_call"})
 REPEATS: Final = 3
-ROUNDS: Final = 21
+ROUNDS: Final = 31
 # Of a traceback, where a call is traced: within the SDK's own `request`.
 FRAMES: Final = 2
 
@@ -80,9 +80,11 @@ def count(run: Run) -> int:
         gc.collect()
         gc.disable()  # finalisers belong to no run
         sys.setprofile(see)
-        run()
-        sys.setprofile(None)
-        gc.enable()
+        try:
+            run()
+        finally:
+            sys.setprofile(None)
+            gc.enable()
         return counted - 2  # the run's own frame, and the call that ends the count
 
     run()
@@ -93,7 +95,6 @@ def timed(runs: int) -> Measure:
     """Return what measures the CPU microseconds of one run, over so many."""
 
     def measure(run: Run) -> float:
-        run()
         run()
         gc.collect()
         begun = process_time_ns()
@@ -109,7 +110,7 @@ def cost(case: Case, measure: Measure) -> Cost:
     provider = TracerProvider(sampler=ALWAYS_ON if case.sampled else ALWAYS_OFF, shutdown_on_exit=False)
     ended = Ended()
     provider.add_span_processor(ended)
-    failure = case.run() if case.fails else None
+    returned = case.run()
     bare = _unit(case, measure)
     with traced(case, provider):
         added = _unit(case, measure) - bare
@@ -118,7 +119,10 @@ def cost(case: Case, measure: Measure) -> Cost:
         spans = [Made.again(span) for span in ended.taken()]
     tracer = provider.get_tracer("bench")
     floor = 0.0 if case.shorter else measure(lambda: by_hand(tracer, spans))
-    recording = measure(lambda: record(tracer, failure)) - measure(lambda: begin(tracer)) if failure else 0.0
+    recording = 0.0
+    if isinstance(returned, Exception):
+        failure = returned
+        recording = measure(lambda: record(tracer, failure)) - measure(lambda: begin(tracer))
     attributes = sum(len(span.attributes) for span in spans)
     return Cost(bare, added - recording, floor, 0 if case.shorter else attributes, recording)
 

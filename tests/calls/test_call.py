@@ -13,7 +13,7 @@ from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 from told import ANSWERED, COUNTED, call, told
 
-from flavours import ASK, Flavour
+from flavours import ASK, Async, Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Request, completion
 
 ASKED: dict[str, Any] = ASK
@@ -64,6 +64,26 @@ def test_way(way: Way, flavour: Flavour, server: OpenAIServer, captured: Capture
 
     assert result.to_dict() == completion()
     assert [told(span) for span in captured.spans] == [call(server, ANSWERED, COUNTED)]
+
+
+@pytest.mark.parametrize("reader", ["read", "json", "parse"])
+def test_streaming_response(reader: str, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A response whose body the caller has read by himself, to its end, is a call that succeeded, with that body."""
+    asking = flavour.client(server).chat.completions.with_streaming_response.create(**ASK)
+
+    async def within() -> None:
+        async with asking as response:
+            await getattr(response, reader)()
+
+    if isinstance(flavour, Async):
+        flavour.wait(within())
+    else:
+        with asking as response:
+            getattr(response, reader)()
+
+    shown = {**ANSWERED, **COUNTED}
+    (span,) = (told(span) for span in captured.spans)
+    assert (span.status, {name: span.attributes.get(name) for name in shown}) == ("OK", shown)
 
 
 def test_frame_of_the_span(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:

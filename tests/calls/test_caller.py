@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from openai._legacy_response import LegacyAPIResponse

@@ -86,3 +86,30 @@ def test_exits(server: OpenAIServer, case: str) -> None:
 
     assert (status, [told]) == ended[:2], ended[2]
     assert "spanglass" not in ended[2]
+
+
+FORKED = """
+    import gc, os, sys
+    import openai
+    from leaving import instrument
+    from spanglass.calls.unfinished import drain
+    client = openai.OpenAI(base_url=instrument(), api_key="test")
+    stream = client.chat.completions.create(model="m", messages=[], stream=True)
+    next(stream)
+    child = os.fork()
+    if child == 0:
+        del stream
+        gc.collect()
+        drain()
+        sys.exit()
+    os.waitpid(child, 0)
+    next(stream)
+    sys.exit()
+"""
+
+
+def test_forked(server: OpenAIServer) -> None:
+    """A stream that is open at a fork stays its parent's: what the child drops, or leaves open, is not told twice."""
+    server.script(Stream([*chunks()[:2], Stall()]))
+
+    assert (0, [HALF], "") == run(server, FORKED)

@@ -89,6 +89,7 @@ def test_server_of_a_call(
 ) -> None:
     """A call tells provider, address and port; the class of the client says who answers where the host does not."""
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    # These hosts are not to be asked in a test.
     answers = httpx2.MockTransport(lambda _: httpx2.Response(200, json=completion()))
 
     with kind(api_key="test", http_client=httpx2.Client(transport=answers), **options) as client:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from stories import streamed, told
+from stories import FIRST, GAP, streamed, told
 
 from flavours import Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer, Stall, Stream, chunks
@@ -197,6 +197,24 @@ def test_ends_when_closed(server: OpenAIServer, captured: CapturedSpans, flavour
     (span,) = captured.spans
     assert span.end_time is not None
     assert left <= span.end_time <= time.time_ns()
+
+
+def test_times_of_the_caller(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour) -> None:
+    """The time to the first chunk and the longest gap are those that the caller met, its own pauses included."""
+    begun = time.perf_counter()
+    stream = flavour.create(flavour.client(server), stream=True)
+    time.sleep(0.03)
+    flavour.next(stream)
+    first = time.perf_counter()
+    time.sleep(0.06)
+    flavour.next(stream)
+    second = time.perf_counter()
+    flavour.take(stream)
+
+    (span,) = captured.spans
+    said = span.attributes or {}
+    assert 0.03 <= float(str(said[FIRST])) <= first - begun
+    assert 0.06 <= float(str(said[GAP])) <= second - begun
 
 
 def test_open_while_held(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour) -> None:

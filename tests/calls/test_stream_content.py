@@ -79,8 +79,8 @@ ARRIVING = {
     "tool calls in turns": Arriving(
         [
             chunk(piece(role="assistant", content=None)),
-            chunk(piece(tool_calls=[calling(0, id="call_a", name="add")])),
             chunk(piece(tool_calls=[calling(1, id="call_b", name="sub")])),
+            chunk(piece(tool_calls=[calling(0, id="call_a", name="add")])),
             chunk(piece(tool_calls=[calling(1, arguments='{"b"'), calling(0, arguments='{"a"')])),
             chunk(piece(tool_calls=[calling(0, arguments=":1}")])),
             chunk(piece(tool_calls=[calling(1, arguments=":2}")])),

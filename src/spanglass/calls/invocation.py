@@ -12,6 +12,7 @@ from opentelemetry.trace import Span
 
 from spanglass.calls.aside import Traced, Unrecorded, running
 from spanglass.calls.attempts import answered, describe, link, split
+from spanglass.calls.body import Body
 from spanglass.calls.failure import read_failure
 from spanglass.calls.operation import Operation, operation
 from spanglass.calls.server import server_of
@@ -132,7 +133,7 @@ class Invocation:
             self.response = response
             return None
         self.record.streamed = True
-        self.stream = StreamState(self, self.endpoint.accumulator())
+        self.stream = StreamState(self, self.endpoint.accumulator(), Body(response))
         return self.stream
 
     def refuse(self, attempt: Attempt, request: Any, error: BaseException) -> None:
@@ -193,19 +194,27 @@ class Invocation:
         if not self._read:
             self._read_request(None)
         if self.stream is not None:
-            record.stream = self.stream.stats(outcome)
-            if record.stream.chunks:
-                self.endpoint.read_response(record, self.stream.accumulator.settle(), None)
-            if record.usage is not None:
-                record.stream.estimated_tokens = None
+            self._read_stream(self.stream, outcome)
         elif self.response is not None:
-            self._read_response()
+            try:
+                received = self.response.content.decode()
+            except UnicodeDecodeError:
+                received = self.response.text
+            self._read_response(received)
 
-    def _read_response(self) -> None:
-        try:
-            received = self.response.content.decode()
-        except UnicodeDecodeError:
-            received = self.response.text
+    def _read_stream(self, stream: StreamState, outcome: str) -> None:
+        record = self.record
+        body = stream.body
+        if body.whole and not body.streamed:  # a plain response that was read as bytes
+            self._read_response(body.text())
+            return
+        record.stream = stream.stats(outcome)
+        if record.stream.chunks:
+            self.endpoint.read_response(record, stream.accumulator.settle(), None)
+        if record.usage is not None:
+            record.stream.estimated_tokens = None
+
+    def _read_response(self, received: str) -> None:
         result = self._result
         if result is None or "http_response" in fields(result):  # raw, or refused after it had come
             try:

@@ -4,6 +4,7 @@
                close, drop                          chunks, end, exception
 
 The caller keeps the SDK's own stream object; `accumulate` stands between it and the generator that it reads from.
+Bytes that no stream of the SDK's reads are gathered in `body` instead.
 """
 
 import sys
@@ -12,11 +13,13 @@ from collections.abc import AsyncIterator, Iterator
 from time import perf_counter_ns
 from typing import Any, Protocol
 
+from spanglass.calls.body import AsyncGathered, Body, Gathered
 from spanglass.endpoints.endpoint import Accumulates
 from spanglass.guard import guard
 from spanglass.record import StreamStats
 
 BATCH = 64
+LEFT = frozenset({"closed", "abandoned"})
 
 
 class Call(Protocol):
@@ -40,10 +43,11 @@ class Call(Protocol):
 class StreamState:
     """What has arrived of a stream; `last` is monotonic."""
 
-    __slots__ = ("accumulator", "call", "chunks", "first", "gap", "inner", "last", "pending")
+    __slots__ = ("accumulator", "body", "call", "chunks", "first", "gap", "inner", "last", "pending")
 
-    def __init__(self, call: Call, accumulator: Accumulates) -> None:
+    def __init__(self, call: Call, accumulator: Accumulates, body: Body) -> None:
         self.call = call
+        self.body = body
         self.accumulator = accumulator
         self.pending: list[Any] = []
         self.chunks = 0
@@ -88,9 +92,13 @@ class StreamState:
 
     def stats(self, outcome: str) -> StreamStats:
         """Return how the stream went. One that was left after the model had said that it is done is complete."""
+        if self.inner is None and self.body.streamed:
+            self.pending += self.body.chunks()
         self.feed()
-        if outcome in {"closed", "abandoned"} and self.accumulator.terminal:
+        if outcome in LEFT and self.accumulator.terminal:
             outcome = "completed"
+        elif outcome in LEFT and self.body.whole:
+            outcome = "truncated"
         first = self.first - self.call.origin if self.first else None
         gap = self.gap if self.chunks > 1 else None
         return StreamStats(outcome, self.chunks, first, gap, self.accumulator.bearing)
@@ -176,7 +184,9 @@ class WatchedBytes(Watched):
     """The bytes of a sync response."""
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
+        inner = iter(self._stream)
+        state = self._state
+        return inner if state.inner is not None else Gathered(inner, state.body, state.fail)
 
     def close(self) -> None:
         """Close the bytes, and tell."""
@@ -191,7 +201,9 @@ class AsyncWatchedBytes(Watched):
     """The bytes of an async response."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._stream.__aiter__()  # type: ignore[no-any-return]
+        inner = aiter(self._stream)
+        state = self._state
+        return inner if state.inner is not None else AsyncGathered(inner, state.body, state.fail)
 
     async def aclose(self) -> None:
         """Close the bytes, and tell."""
