@@ -18,19 +18,23 @@ LARGEST = 2**63
 
 def fields(value: Any) -> Mapping[str, Any]:
     """Return the own fields of a dict, a mapping or a model as they are, not copied; nothing for anything else."""
+    given: Mapping[str, Any] = value
     if value.__class__ is dict:
-        return cast("dict[str, Any]", value)
+        return given
     try:
         own: Mapping[str, Any] = value.__dict__
     except AttributeError:
-        return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else NOTHING
-    return own if own or not isinstance(value, Mapping) else cast("Mapping[str, Any]", value)
+        return given if isinstance(value, Mapping) else NOTHING
+    return own if own or not isinstance(value, Mapping) else given
 
 
 def whole(value: Any) -> Mapping[str, Any]:
     """Return the fields with those that the SDK's model does not declare (pydantic 2 keeps them apart)."""
     own = fields(value)
-    extra = getattr(value, "__pydantic_extra__", None)
+    try:
+        extra = value.__pydantic_extra__
+    except AttributeError:
+        return own
     return {**own, **extra} if extra else own
 
 

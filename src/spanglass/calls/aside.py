@@ -59,14 +59,18 @@ class Unrecorded(Aside):
         self._previous = context
 
     def __enter__(self) -> None:
-        Aside.__enter__(self)
+        self._outer = running.get()
+        if self._outer is not None:
+            running.set(None)
         attach(self._context)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if get_current() is self._context:
+        # A coroutine may be closed in another context than the one that it was started in.
+        if error is None or get_current() is self._context:
             attach(self._previous)
-            Aside.__exit__(self, kind, error, traceback)
+            if self._outer is not None:
+                running.set(self._outer)
         with guard:
             self._span.end()

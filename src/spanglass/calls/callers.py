@@ -31,7 +31,7 @@ def _begin(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced
     """Begin a call where its endpoint is known."""
     chosen = tracing.current
     with guard:
-        options = args[1] if len(args) > 1 else kwargs["options"]
+        options = args[1] if args[1:] else kwargs["options"]
         key = (options.method, options.url)
         if chosen is not None and key in ENDPOINTS:
             traced = begin(chosen, ENDPOINTS[key], client, options)
@@ -73,10 +73,11 @@ def build(wrapped: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, An
 
 
 def _invocation(given: tuple[Any, ...], kwargs: dict[str, Any]) -> "Invocation | None":
-    with guard:
-        carrier = given[0] if given else kwargs["request"]
-        return carrier.extensions[MARK] if MARK in carrier.extensions else None  # noqa: SIM401 - a call a request
-    return None
+    try:
+        extensions = (given[0] if given else kwargs["request"]).extensions
+        return extensions[MARK] if MARK in extensions else None
+    except (AttributeError, KeyError, TypeError):  # no request: the client will say so
+        return None
 
 
 class Sending:

@@ -16,16 +16,16 @@ def read_failure(error: BaseException, *, trace: bool = True) -> Failure:
     kind = error.__class__
     module = kind.__module__
     own: dict[str, Any] = error.__dict__
-    status = own.get("status_code")
+    status = own["status_code"] if "status_code" in own else None
     failure = Failure(
         type=kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}",
         message=_cut(str(error)),
         stacktrace=_cut(traceback_of(error)) if trace else None,
         status=count(status),
-        code=text(own.get("code")),
-        param=text(own.get("param")),
-        api_type=text(own.get("type")),
-        request_id=text(own.get("request_id")),
+        code=text(own["code"] if "code" in own else None),
+        param=text(own["param"] if "param" in own else None),
+        api_type=text(own["type"] if "type" in own else None),
+        request_id=text(own["request_id"] if "request_id" in own else None),
         cancelled=not isinstance(error, Exception),
     )
     scrub_failure(failure)

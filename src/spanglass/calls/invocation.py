@@ -18,7 +18,7 @@ from spanglass.calls.operation import Operation, operation
 from spanglass.calls.server import server_of
 from spanglass.calls.stream import StreamState
 from spanglass.calls.tracing import Tracing
-from spanglass.calls.unfinished import collecting, drain, hold, lose, release
+from spanglass.calls.unfinished import collecting, drain, hold, lose, lost, release
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.shapes import text
 from spanglass.guard import guard
@@ -26,6 +26,8 @@ from spanglass.plain import fields
 from spanglass.record import Attempt, Record
 
 T = TypeVar("T")
+# The key under which older instrumentations are suppressed.
+OLDER = "suppress_instrumentation"
 SENTINELS = frozenset({"NotGiven", "Omit"})
 
 
@@ -161,6 +163,10 @@ class Invocation:
         if self.stream is not None:
             self.finish("abandoned", None, self.stream.last)
 
+    def disown(self) -> None:
+        """Never finish: another process does."""
+        self._ticket.clear()
+
     def finish(self, outcome: str, error: BaseException | None, at: int) -> None:
         """Write the span and end it, once. `at` is monotonic; `outcome` is for a stream."""
         try:
@@ -174,17 +180,18 @@ class Invocation:
                 record.failure = read_failure(error)
         with guard:
             self._complete(outcome)
-        if self.span.is_recording():
-            with guard:
-                self.tracing.write(self.span, record)
         with guard:
-            self.tracing.meters.count(record, self._context)
+            self.tracing.write(self.span, record)
+        if self.tracing.meters.live:
+            with guard:
+                self.tracing.meters.count(record, self._context)
         with guard:
             self.span.end(record.start + record.duration)
         if self.stream is not None:
             release(self)
         self._result = self.response = self.stream = None
-        drain()
+        if lost:
+            drain()
 
     def _complete(self, outcome: str) -> None:
         record = self.record
@@ -226,9 +233,10 @@ class Invocation:
 
 def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Traced | None:
     """Begin a call, or return None where instrumentation is suppressed, or cannot be."""
-    drain()
+    if lost:
+        drain()
     context = get_current()
-    if context and _suppressed(context):
+    if (SUPPRESSED in context and context[SUPPRESSED]) or (OLDER in context and context[OLDER]):
         return None
     noted = operation.get()
     if noted is None or noted.begun:
@@ -246,7 +254,7 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Tr
 def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation, given: Any, error: Exception) -> None:
     """Record a call that ended in an exception before any request was begun."""
     context = get_current()
-    if _suppressed(context):
+    if context.get(SUPPRESSED) or context.get(OLDER):
         return
     body = {key: given[key] for key in given if given[key].__class__.__name__ not in SENTINELS}
     record = _record(endpoint, client, noted, body)
@@ -258,22 +266,18 @@ def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation,
         span.end()
 
 
-def _suppressed(context: Context) -> bool:
-    return bool(context.get(SUPPRESSED) or context.get("suppress_instrumentation"))
-
-
 def _body(options: Any) -> Any:
     body = options.json_data
-    extra = fields(options.extra_json)
-    if not extra:
+    if options.extra_json is None:
         return body
+    extra = fields(options.extra_json)
     return {**fields(body), **{key: extra[key] for key in extra if extra[key].__class__.__name__ not in SENTINELS}}
 
 
 def _record(endpoint: Endpoint, client: Any, noted: Operation, body: Any) -> Record:
     server = server_of(client)
     own = fields(body)
-    model = own["model"] if "model" in own else None  # noqa: SIM401 - a method call more on every call
+    model = own["model"] if "model" in own else None
     return Record(
         endpoint.name,
         endpoint.kind,

@@ -34,7 +34,10 @@ class Noted:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if operation.get() is self._noted:
+        if error is None:
+            operation.set(self._outer)
+            return
+        if operation.get() is self._noted:  # or else the coroutine was closed in another context
             operation.set(self._outer)
         if isinstance(error, Exception) and not self._noted.begun and tracing.current is not None:
             with guard:

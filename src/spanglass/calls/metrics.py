@@ -4,7 +4,8 @@ from typing import Any
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
-from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.metrics import MeterProvider, NoOpHistogram
+from opentelemetry.metrics._internal.instrument import _ProxyHistogram  # pyright: ignore[reportPrivateUsage]
 
 from spanglass.record import Record
 from spanglass.semconv import SCHEMA_URL, otel
@@ -18,10 +19,9 @@ NANOSECONDS = 1e9
 class Meters:
     """The instruments; `live` tells whether anybody counts."""
 
-    __slots__ = ("_duration", "_first", "_input", "_output", "_provider")
+    __slots__ = ("_duration", "_first", "_input", "_output")
 
     def __init__(self, scope: str, version: str, provider: MeterProvider | None) -> None:
-        self._provider = provider
         meter = metrics.get_meter(scope, version, provider, SCHEMA_URL)
         self._duration = meter.create_histogram(
             ai.GEN_AI_CLIENT_INFERENCE_DURATION,
@@ -43,9 +43,11 @@ class Meters:
     @property
     def live(self) -> bool:
         """Whether there is a provider that counts."""
-        provider = self._provider or metrics.get_meter_provider()
-        # The API's stand-in for a provider that is still to come has no public name.
-        return not isinstance(provider, NoOpMeterProvider) and provider.__class__.__name__ != "_ProxyMeterProvider"
+        # Asked of the instrument: the API's own function looks into the environment each time.
+        instrument: Any = self._duration
+        if instrument.__class__ is _ProxyHistogram:
+            return instrument._real_instrument is not None  # noqa: SLF001 - the API has no other way to ask
+        return instrument.__class__ is not NoOpHistogram
 
     def count(self, record: Record, context: Context) -> None:
         """Count a call that has ended; `context` has its span, for exemplars."""

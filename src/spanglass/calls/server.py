@@ -54,7 +54,7 @@ def server_of(client: Any) -> Server:
     """Return the server of an SDK client; read once for each base URL, which is immutable, and each class."""
     url = client.base_url
     key = (id(url), client.__class__)
-    known = _servers[key] if key in _servers else None  # noqa: SIM401 - a method call more on every call
+    known = _servers[key] if key in _servers else None
     if known is not None and known[0] is url:
         return known[1]
     if len(_servers) >= KEPT:

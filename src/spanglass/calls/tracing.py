@@ -17,6 +17,7 @@ from spanglass.settings import Settings
 from spanglass.writers import writers
 from spanglass.writers.extras import attempt_attributes
 from spanglass.writers.redaction import redact
+from spanglass.writers.table import table
 from spanglass.writers.values import clean, clean_text
 
 SCOPE = "spanglass"
@@ -29,6 +30,17 @@ CONTEXT = (
     oi.LLM_PROMPT_TEMPLATE_TEMPLATE,
     oi.LLM_PROMPT_TEMPLATE_VERSION,
     oi.LLM_PROMPT_TEMPLATE_VARIABLES,
+)
+_EXCEPTION = table(
+    (otel.EXCEPTION_TYPE, "type"),
+    (otel.EXCEPTION_MESSAGE, "message"),
+    (otel.EXCEPTION_STACKTRACE, "stacktrace"),
+)
+_API_ERROR = table(
+    (own.SPANGLASS_ERROR_CODE, "code"),
+    (own.SPANGLASS_ERROR_TYPE, "api_type"),
+    (own.SPANGLASS_ERROR_PARAM, "param"),
+    (own.SPANGLASS_RESPONSE_REQUEST_ID, "request_id"),
 )
 
 
@@ -69,6 +81,8 @@ class Tracing:
 
     def write(self, span: Span, record: Record) -> None:
         """Write all that is known of a call that has ended to its span, and the spans of its attempts."""
+        if not span.is_recording():
+            return
         if self.settings.content == "off":
             redact(record)
         attributes: dict[str, Any] = {}
@@ -86,17 +100,10 @@ class Tracing:
             self._write_attempts(span, record)
 
     def _fail(self, span: Span, failure: Failure, end: int) -> None:
-        attributes: dict[str, Any] = {
-            otel.EXCEPTION_TYPE: failure.type,
-            otel.EXCEPTION_MESSAGE: failure.message,
-            otel.EXCEPTION_STACKTRACE: failure.stacktrace,
-            otel.EXCEPTION_ESCAPED: True,
-        }
+        attributes: dict[str, Any] = {otel.EXCEPTION_ESCAPED: True}
+        _EXCEPTION(failure, attributes)
         if self.extras:
-            attributes[own.SPANGLASS_ERROR_CODE] = failure.code
-            attributes[own.SPANGLASS_ERROR_TYPE] = failure.api_type
-            attributes[own.SPANGLASS_ERROR_PARAM] = failure.param
-            attributes[own.SPANGLASS_RESPONSE_REQUEST_ID] = failure.request_id
+            _API_ERROR(failure, attributes)
         clean(attributes)
         span.add_event(otel.EXCEPTION, attributes, end)
         if not failure.cancelled:

@@ -26,6 +26,10 @@ class Call(Protocol):
         """Finish with what has arrived until now."""
         ...
 
+    def disown(self) -> None:
+        """Never finish: another process does."""
+        ...
+
 
 class Lost(NamedTuple):
     """A call to be finished soon, as if at a time that has passed."""
@@ -36,7 +40,7 @@ class Lost(NamedTuple):
 
 
 _open: set[Call] = set()
-_lost: deque[Lost] = deque()
+lost: deque[Lost] = deque()
 _registered: list[bool] = []
 _collector = 0
 
@@ -48,7 +52,8 @@ def hold(call: Call) -> None:
         # At the first stream: later than a provider's own hook, and so run before it.
         atexit.register(finish_open)
         gc.callbacks.append(_note_collection)
-        os.register_at_fork(after_in_child=_forget)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_forget)
     _open.add(call)
 
 
@@ -59,7 +64,7 @@ def release(call: Call) -> None:
 
 def lose(call: Call, outcome: str, at: int) -> None:
     """Have a call finished soon. Takes no lock."""
-    _lost.append(Lost(call, outcome, at))
+    lost.append(Lost(call, outcome, at))
 
 
 def collecting() -> bool:
@@ -69,12 +74,12 @@ def collecting() -> bool:
 
 def drain() -> None:
     """Finish the calls that were queued. Never called from a finaliser."""
-    while _lost:
+    while lost:
         try:
-            lost = _lost.popleft()
+            call, outcome, at = lost.popleft()
         except IndexError:  # another thread was faster
             return
-        lost.call.finish(lost.outcome, None, lost.at)
+        call.finish(outcome, None, at)
 
 
 def finish_open() -> None:
@@ -87,8 +92,10 @@ def finish_open() -> None:
 
 def _forget() -> None:
     """Leave a forked process's calls to its parent, where they go on."""
+    for call in [*_open, *(call for call, _, _ in lost)]:
+        call.disown()
     _open.clear()
-    _lost.clear()
+    lost.clear()
 
 
 def _note_collection(phase: str, _: Mapping[str, int]) -> None:

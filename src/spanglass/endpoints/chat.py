@@ -5,8 +5,8 @@ from typing import Any
 
 from spanglass.endpoints.accumulator import ChatAccumulator
 from spanglass.endpoints.endpoint import Endpoint
-from spanglass.endpoints.shapes import count, is_json, items, text, without_credentials
-from spanglass.plain import encode, fields, whole
+from spanglass.endpoints.shapes import is_json, items, text, without_credentials
+from spanglass.plain import LARGEST, encode, fields, whole
 from spanglass.record import Message, Part, Record, ToolCall, Usage
 
 # Read into fields of their own; every other parameter of the body is an invocation parameter.
@@ -63,15 +63,15 @@ HEAD = (
 
 def _read_choice(choice: Mapping[str, Any]) -> Message:
     message = read_message(whole(choice["message"])) if "message" in choice else Message()
-    reason = choice["finish_reason"] if "finish_reason" in choice else None  # noqa: SIM401 - no method call here
+    reason = choice["finish_reason"] if "finish_reason" in choice else None
     message.finish_reason = reason if reason.__class__ is str else text(reason)
     return message
 
 
 def read_message(raw: Mapping[str, Any]) -> Message:
     """Read one message, sent or received, from its fields."""
-    role = raw["role"] if "role" in raw else None  # noqa: SIM401 - as above
-    content = raw["content"] if "content" in raw else None  # noqa: SIM401 - as above
+    role = raw["role"] if "role" in raw else None
+    content = raw["content"] if "content" in raw else None
     message = Message(role if role.__class__ is str else text(role))
     if content.__class__ is str:
         message.content = content
@@ -184,7 +184,7 @@ def _sort(
 ) -> None:
     for key in raw:
         value = raw[key]
-        if value.__class__ is not int or count(value) is None:
+        if value.__class__ is not int or not -LARGEST <= value < LARGEST:
             continue
         if key in names:
             known[names[key]] = value

@@ -74,7 +74,7 @@ def _start(record: Record, out: dict[str, Any]) -> None:
     _START(record, out)
     # An unknown host that speaks the API of OpenAI counts as OpenAI.
     provider = record.provider or record.system or "openai"
-    out[ai.GEN_AI_PROVIDER_NAME] = PROVIDERS[provider] if provider in PROVIDERS else provider  # noqa: SIM401 - no call
+    out[ai.GEN_AI_PROVIDER_NAME] = PROVIDERS[provider] if provider in PROVIDERS else provider
 
 
 def _write(record: Record, out: dict[str, Any]) -> None:

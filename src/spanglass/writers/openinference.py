@@ -115,7 +115,7 @@ def _write_parts(message: Message, out: dict[str, Any], at: str) -> None:
         here = f"{at}{oi.MESSAGE_CONTENTS}.{number}."
         if part.kind == "file":
             out[here + oi.MESSAGE_CONTENT_TYPE] = "document"
-        rows = _PARTS[part.kind] if part.kind in _PARTS else _TEXT  # noqa: SIM401 - `get` would be a call for each part
+        rows = _PARTS[part.kind] if part.kind in _PARTS else _TEXT
         rows(part, out, here)
 
 

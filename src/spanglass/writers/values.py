@@ -32,6 +32,8 @@ def clean(attributes: dict[str, Any]) -> None:
             texts += (key, value)
         elif kind is bool or (kind is int and -LARGEST <= value < LARGEST) or (kind is float and value - value == 0):
             texts += (key,)
+        elif kind is list and value and [item for item in value if item.__class__ is not str] == []:
+            texts += (key, *value)
         else:
             odd += (key,)
     # The usual case, tested once over all the texts: they are fine.
