@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spanglass.writers.values import clean, clean_text, encode
+from spanglass.writers.values import clean, clean_text
 
 NAN = float("nan")
 
@@ -82,18 +82,3 @@ def test_clean_text() -> None:
     """A text on its own is cleaned as one among attributes."""
     assert clean_text("a\0\ud83d") == "a\ufffd\ufffd"
     assert clean_text(Model.MINI) == "gpt-4o-mini"
-
-
-def test_encode() -> None:
-    """JSON text is compact and readable, and what JSON has no word for stands in it as text."""
-    circle: list[Any] = [1]
-    circle += [circle]
-    deep: Any = 0
-    for _ in range(5000):
-        deep = [deep]
-
-    assert encode({"a": ["Ω", 0.5, None]}) == '{"a":["Ω",0.5,null]}'
-    assert encode({"a": date(2026, 1, 2), "b": b"123"}) == '{"a":"2026-01-02","b":"<3 bytes>"}'
-    assert encode({(1, 2): NAN, "b": b"123"}) == '{"[1,2]":"nan","b":"<3 bytes>"}'
-    assert encode(circle) == "[1," * 32 + '"…"' + "]" * 32
-    assert encode(deep) == "[" * 32 + '"…"' + "]" * 32
