@@ -123,6 +123,12 @@ def sampling(monkeypatch: pytest.MonkeyPatch, captured: CapturedSpans) -> None:
     monkeypatch.setattr(tracing.current.tracer, "sampler", FailingSampler())
 
 
+def counting(monkeypatch: pytest.MonkeyPatch, _: CapturedSpans) -> None:
+    """Make the counting of calls fail, which happens where there is a meter provider."""
+    monkeypatch.setattr("spanglass.calls.metrics.Meters.live", property(lambda _: True))
+    monkeypatch.setattr("spanglass.calls.metrics.Meters.count", fail)
+
+
 # Each place, and whether calls leave spans nonetheless.
 PLACES: dict[str, tuple[Inject, bool]] = {
     "begin": (at("calls.callers.begin"), True),
@@ -156,7 +162,7 @@ PLACES: dict[str, tuple[Inject, bool]] = {
     "write": (at("calls.tracing.Tracing.write"), True),
     "clean": (at("calls.tracing.clean"), False),
     "attempt spans": (at("calls.tracing.attempt_attributes"), True),
-    "meters": (at("calls.metrics.Meters.count"), True),
+    "meters": (counting, True),
 }
 
 

@@ -98,13 +98,6 @@ def answered(attempt: Attempt, response: Any) -> None:
                 read(attempt, name.decode(), found[name].decode("latin-1"))
 
 
-def describe(attempt: Attempt, request: Any) -> None:
-    """Note where an attempt went: what only its own span tells."""
-    url = request.url
-    attempt.method, attempt.url, attempt.address = request.method, str(url), url.host
-    attempt.port = url.port or (443 if url.scheme == "https" else 80)
-
-
 def link(attempts: list[Attempt]) -> None:
     """Give each attempt but the last its backoff, who chose it, and the reason why another followed."""
     for number in range(len(attempts) - 1):

@@ -3,7 +3,7 @@
 import traceback
 from typing import Any
 
-from spanglass.endpoints.shapes import count, text
+from spanglass.endpoints.shapes import text
 from spanglass.record import Failure
 from spanglass.writers.redaction import scrub_failure
 
@@ -21,7 +21,7 @@ def read_failure(error: BaseException, *, trace: bool = True) -> Failure:
         type=kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}",
         message=_cut(str(error)),
         stacktrace=_cut(traceback_of(error)) if trace else None,
-        status=count(status),
+        status=status if status.__class__ is int else None,
         code=text(own["code"] if "code" in own else None),
         param=text(own["param"] if "param" in own else None),
         api_type=text(own["type"] if "type" in own else None),

@@ -11,7 +11,7 @@ from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
 from spanglass.calls.aside import Traced, Unrecorded, running
-from spanglass.calls.attempts import answered, describe, link, split
+from spanglass.calls.attempts import answered, link, split
 from spanglass.calls.body import Body
 from spanglass.calls.failure import read_failure
 from spanglass.calls.operation import Operation, operation
@@ -24,6 +24,7 @@ from spanglass.endpoints.shapes import text
 from spanglass.guard import guard
 from spanglass.plain import fields
 from spanglass.record import Attempt, Record
+from spanglass.writers.values import clean_text
 
 T = TypeVar("T")
 # The key under which older instrumentations are suppressed.
@@ -128,7 +129,7 @@ class Invocation:
         answered(attempt, response)
         failed = attempt.failed
         if failed or attempt.number > 1 or self.tracing.settings.attempt_spans == "always":
-            describe(attempt, request)
+            self._describe(attempt, request)
         if failed:
             return None
         if not streamed:
@@ -142,7 +143,12 @@ class Invocation:
         """End an attempt that an exception ended."""
         attempt.end = perf_counter_ns() - self.origin
         attempt.failure = read_failure(error, trace=False)  # a traceback stands on the call's span, once
-        describe(attempt, request)
+        self._describe(attempt, request)
+
+    def _describe(self, attempt: Attempt, request: Any) -> None:
+        """Note where an attempt went: what only its own span tells."""
+        attempt.method, attempt.url = request.method, str(request.url)
+        attempt.address, attempt.port = self.record.address, self.record.port
 
     # The end
 
@@ -181,7 +187,7 @@ class Invocation:
         with guard:
             self._complete(outcome)
         with guard:
-            self.tracing.write(self.span, record)
+            self.tracing.write(self.span, record, self._context)
         if self.tracing.meters.live:
             with guard:
                 self.tracing.meters.count(record, self._context)
@@ -241,7 +247,7 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Tr
     noted = operation.get()
     if noted is None or noted.begun:
         noted = Operation("")
-    body = _body(options)
+    body = options.json_data if options.extra_json is None else _with_extra(options)
     record = _record(endpoint, client, noted, body)
     span = tracing.start(record, context)
     noted.begun = True
@@ -266,18 +272,18 @@ def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation,
         span.end()
 
 
-def _body(options: Any) -> Any:
-    body = options.json_data
-    if options.extra_json is None:
-        return body
+def _with_extra(options: Any) -> Any:
     extra = fields(options.extra_json)
-    return {**fields(body), **{key: extra[key] for key in extra if extra[key].__class__.__name__ not in SENTINELS}}
+    given = {key: extra[key] for key in extra if extra[key].__class__.__name__ not in SENTINELS}
+    return {**fields(options.json_data), **given}
 
 
 def _record(endpoint: Endpoint, client: Any, noted: Operation, body: Any) -> Record:
     server = server_of(client)
     own = fields(body)
-    model = own["model"] if "model" in own else None
+    model: Any = own["model"] if "model" in own else None
+    if model is not None and (model.__class__ is not str or not model.isascii() or "\0" in model):
+        model = clean_text(text(model) or "")
     return Record(
         endpoint.name,
         endpoint.kind,
@@ -288,5 +294,5 @@ def _record(endpoint: Endpoint, client: Any, noted: Operation, body: Any) -> Rec
         address=server.address,
         port=server.port,
         helper=noted.helper or None,
-        request_model=model if model.__class__ is str else text(model),
+        request_model=model,
     )

@@ -5,6 +5,7 @@ out before any request was begun do they record it themselves.
 """
 
 from collections.abc import Coroutine
+from time import perf_counter_ns, time_ns
 from types import TracebackType
 from typing import Any
 
@@ -15,21 +16,24 @@ from spanglass.endpoints.endpoint import Endpoint
 from spanglass.guard import guard
 
 
-class Noted:
+class Noted(Operation):
     """A method of a resource under way: what begins within it takes its start and its name."""
 
-    __slots__ = ("_endpoint", "_given", "_helper", "_noted", "_outer", "_resource")
+    __slots__ = ("_endpoint", "_given", "_outer", "_resource")
 
     def __init__(self, endpoint: Endpoint, helper: str, resource: Any, given: dict[str, Any]) -> None:
+        self.helper = helper
         self._endpoint = endpoint
         self._resource = resource
         self._given = given
-        self._helper = helper
 
     def __enter__(self) -> None:
-        self._noted = Operation(self._helper)
+        # Here, not above: a coroutine may be awaited long after the method was called.
+        self.start = time_ns()
+        self.origin = perf_counter_ns()
+        self.begun = False
         self._outer = operation.get()
-        operation.set(self._noted)
+        operation.set(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -37,12 +41,12 @@ class Noted:
         if error is None:
             operation.set(self._outer)
             return
-        if operation.get() is self._noted:  # or else the coroutine was closed in another context
+        if operation.get() is self:  # or else the coroutine was closed in another context
             operation.set(self._outer)
-        if isinstance(error, Exception) and not self._noted.begun and tracing.current is not None:
+        if isinstance(error, Exception) and not self.begun and tracing.current is not None:
             with guard:
                 client = self._resource._client  # noqa: SLF001 - a resource has no other name for it
-                mistake(tracing.current, self._endpoint, client, self._noted, self._given, error)
+                mistake(tracing.current, self._endpoint, client, self, self._given, error)
 
 
 def method(

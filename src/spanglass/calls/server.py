@@ -52,7 +52,7 @@ _servers: dict[tuple[int, type], tuple[Any, Server]] = {}
 
 def server_of(client: Any) -> Server:
     """Return the server of an SDK client; read once for each base URL, which is immutable, and each class."""
-    url = client.base_url
+    url = client._base_url  # noqa: SLF001 - the public property does more than to return it
     key = (id(url), client.__class__)
     known = _servers[key] if key in _servers else None
     if known is not None and known[0] is url:

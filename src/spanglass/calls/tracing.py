@@ -65,8 +65,7 @@ class Tracing:
         """Start the span of a call, with what a sampler may ask for."""
         attributes: dict[str, Any] = {}
         for writer in self.writers:
-            writer.start(record, attributes)
-        clean(attributes)
+            writer.start(record, attributes)  # its one text from outside, the model's name, is clean
         return self.tracer.start_span(
             self.writers[0].span_name(record), context, SpanKind.CLIENT, attributes, start_time=record.start
         )
@@ -79,8 +78,8 @@ class Tracing:
                     record.context = {}
                 record.context[key] = context[key]
 
-    def write(self, span: Span, record: Record) -> None:
-        """Write all that is known of a call that has ended to its span, and the spans of its attempts."""
+    def write(self, span: Span, record: Record, context: Context) -> None:
+        """Write all that is known of a call to its span, and the spans of its attempts; `context` holds that span."""
         if not span.is_recording():
             return
         if self.settings.content == "off":
@@ -97,7 +96,7 @@ class Tracing:
         elif self.writers[0].marks_success and (record.stream is None or record.stream.outcome == "completed"):
             span.set_status(StatusCode.OK)
         if record.attempts and self._wants_attempts(record):
-            self._write_attempts(span, record)
+            self._write_attempts(record, context)
 
     def _fail(self, span: Span, failure: Failure, end: int) -> None:
         attributes: dict[str, Any] = {otel.EXCEPTION_ESCAPED: True}
@@ -115,8 +114,7 @@ class Tracing:
             return len(record.attempts) > 1 or record.attempts[0].failed
         return wanted == "always"
 
-    def _write_attempts(self, span: Span, record: Record) -> None:
-        context = trace.set_span_in_context(span, Context())
+    def _write_attempts(self, record: Record, context: Context) -> None:
         for attempt in record.attempts:
             attributes = attempt_attributes(attempt, extras=self.extras)
             if record.context:

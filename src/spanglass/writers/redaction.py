@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
 from spanglass.record import Attempt, Failure, Message, Record, ToolCall
@@ -93,6 +94,11 @@ REDUCED: dict[str, Callable[[Any], Any]] = {
     "context": _context,
 }
 
+
+def _after_its_name(found: "re.Match[str]") -> str:
+    return found[1] + REDACTED
+
+
 # Each pattern passes over a text once, whatever it is: no two of its starts can run over the same characters.
 _CREDENTIALS = (
     # Userinfo in a URL.
@@ -108,7 +114,7 @@ _CREDENTIALS = (
             r"(?=code=|[\w.%-]*?(?:key|token|secret|password|signature|credential|auth(?!ors?=)|(?<![a-z])sig(?![a-z])))"
             r"""[\w.%-]+=)[^\s&#"'<>]+"""
         ),
-        rf"\1{REDACTED}",
+        _after_its_name,
     ),
     # Headers and settings, by their names: `api-key: …`, `"api_key": "…"`, `API key provided: …`.
     (
@@ -117,10 +123,12 @@ _CREDENTIALS = (
             r"""(?:[ ]provided)?\\?["']?\s{0,8}[:=]\s{0,8}\\?["']?(?:(?:bearer|basic)\s{1,8})?)"""
             r"""[^\s"'\\&,;<>(){}\[\]]+"""
         ),
-        rf"\1{REDACTED}",
+        _after_its_name,
     ),
-    (re.compile(r"""(?i)(\bbearer\s{1,8})(?!(?:auth|token)[\s,;()])[^\s"'\\,;<>()]+"""), rf"\1{REDACTED}"),
+    (re.compile(r"""(?i)(\bbearer\s{1,8})(?!(?:auth|token)[\s,;()])[^\s"'\\,;<>()]+"""), _after_its_name),
 )
+# Longer than any blank that a pattern passes over.
+SEAM = "\n" * 10
 _URL_USERINFO = re.compile(r"^([^/?#]*://)[^/?#]*@")
 
 
@@ -131,6 +139,7 @@ def scrub(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=64)  # a program has few
 def scrub_url(url: str) -> str:
     """Return the URL without the credentials in it; all that stands before its host's `@` counts as userinfo."""
     return scrub(_URL_USERINFO.sub(rf"\1{REDACTED}@", url))
@@ -138,6 +147,8 @@ def scrub_url(url: str) -> str:
 
 def scrub_failure(failure: Failure) -> None:
     """Take the credentials out of a failure's texts, in place."""
-    failure.message = scrub(failure.message)
-    if failure.stacktrace is not None:
-        failure.stacktrace = scrub(failure.stacktrace)
+    if failure.stacktrace is None:
+        failure.message = scrub(failure.message)
+    else:  # both at once, on lines of their own: each pass costs
+        texts = scrub(f"{failure.message}{SEAM}{failure.stacktrace}").partition(SEAM)
+        failure.message, failure.stacktrace = texts[0], texts[2]

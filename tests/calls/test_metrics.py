@@ -1,0 +1,318 @@
+"""What is counted: the four metrics of gen_ai, for every call, sampled or not, and nothing where nobody counts."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, NamedTuple
+
+import openai
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+from flavours import Flavour
+from spanglass import OpenAIInstrumentor
+from spanglass.calls.tracing import SCOPE
+from spanglass.semconv import SCHEMA_URL
+from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, chunks, error
+
+DURATION = "gen_ai.client.inference.duration"
+FIRST = "gen_ai.client.inference.time_to_first_chunk"
+INPUT = "gen_ai.client.inference.usage.input_tokens"
+OUTPUT = "gen_ai.client.inference.usage.output_tokens"
+UNITS = {DURATION: "s", FIRST: "s", INPUT: "{token}", OUTPUT: "{token}"}
+BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+LONGEST = 60
+USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+AGAIN = Reply(error("Slow down"), status=429, headers={"retry-after-ms": "1"})
+REFUSED = Reply(error("No", code="bad"), status=400)
+
+
+class Point(NamedTuple):
+    """One series of a metric: its attributes, and what was counted: tokens, or how many were timed."""
+
+    attributes: dict[str, Any]
+    counted: int | float
+
+
+class Counting(NamedTuple):
+    """A provider of meters, and the reader of what they count."""
+
+    reader: InMemoryMetricReader
+    provider: MeterProvider
+
+    def metrics(self) -> list[tuple[Any, Any]]:
+        """Return each metric with its scope."""
+        data = self.reader.get_metrics_data()
+        groups = data.resource_metrics if data is not None else []
+        return [(metric, scope) for group in groups for scope in group.scope_metrics for metric in scope.metrics]
+
+    def points(self) -> dict[str, list[Point]]:
+        """Return what was counted, by metric."""
+        return {metric.name: [_point(point) for point in metric.data.data_points] for metric, _ in self.metrics()}
+
+
+def _point(point: HistogramDataPoint | NumberDataPoint) -> Point:
+    if isinstance(point, NumberDataPoint):
+        return Point(dict(point.attributes or {}), point.value)
+    assert 0 < point.min <= point.max <= LONGEST
+    assert BUCKETS == tuple(point.explicit_bounds)
+    return Point(dict(point.attributes or {}), point.count)
+
+
+@pytest.fixture
+def counting() -> Iterator[Counting]:
+    """Give a provider that counts in memory."""
+    reader = InMemoryMetricReader()
+    counting = Counting(reader, MeterProvider([reader], shutdown_on_exit=False))
+    yield counting
+    counting.provider.shutdown()
+
+
+@pytest.fixture
+def counted(counting: Counting) -> Iterator[CapturedSpans]:
+    """Instrument OpenAI with it, and give the spans."""
+    with captured_spans(meter_provider=counting.provider) as captured:
+        yield captured
+
+
+def asked(server: OpenAIServer, **more: Any) -> dict[str, Any]:
+    """Return the attributes of a call that was answered, with more."""
+    return {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.response.model": "gpt-4o-mini",
+        "server.address": "127.0.0.1",
+        "server.port": server.port,
+        **{name.replace("__", "."): value for name, value in more.items()},
+    }
+
+
+def unanswered(server: OpenAIServer, **more: Any) -> dict[str, Any]:
+    """Return the attributes of a call that was not."""
+    attributes = asked(server, **more)
+    del attributes["gen_ai.response.model"]
+    return attributes
+
+
+def tokens(attributes: dict[str, Any], sent: int, received: int) -> dict[str, list[Point]]:
+    """Return the two counts of tokens."""
+    kinds = {**attributes, "gen_ai.token.modality": "unknown"}
+    return {INPUT: [Point(kinds, sent)], OUTPUT: [Point(kinds, received)]}
+
+
+@pytest.mark.usefixtures("counted")
+def test_plain_call(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """A call counts its time and the tokens that the provider told; another one adds to it."""
+    client = flavour.client(server)
+    flavour.create(client)
+    flavour.create(client)
+
+    assert counting.points() == {DURATION: [Point(asked(server), 2)], **tokens(asked(server), 18, 4)}
+
+
+@pytest.mark.usefixtures("counted")
+def test_stream(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """A stream counts the time to its first chunk too, and its tokens where they were told."""
+    server.script(Stream(chunks(usage=USAGE)))
+
+    flavour.take(flavour.create(flavour.client(server), stream=True))
+
+    timed = [Point(asked(server), 1)]
+    assert counting.points() == {DURATION: timed, FIRST: timed, **tokens(asked(server), 9, 2)}
+
+
+@pytest.mark.usefixtures("counted")
+def test_stream_without_usage(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """What a stream's tokens are estimated at is not counted: there is a zero."""
+    flavour.take(flavour.create(flavour.client(server), stream=True), 2)
+    flavour.collect()
+    flavour.create(flavour.client(server))  # which finishes what was dropped
+
+    timed = asked(server)
+    assert counting.points() == {
+        DURATION: [Point(timed, 2)],
+        FIRST: [Point(timed, 1)],
+        **tokens(timed, 9, 2),
+    }
+
+
+@pytest.mark.usefixtures("counted")
+def test_retried_call(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """A call that took three attempts is one."""
+    server.script(AGAIN, AGAIN)
+
+    flavour.create(flavour.client(server))
+
+    assert counting.points() == {DURATION: [Point(asked(server), 1)], **tokens(asked(server), 9, 2)}
+
+
+@pytest.mark.usefixtures("counted")
+def test_failed_call(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """A call that fails is timed under its exception, and counts no tokens but a zero."""
+    server.script(REFUSED)
+
+    with pytest.raises(openai.BadRequestError):
+        flavour.create(flavour.client(server))
+
+    timed = unanswered(server, error__type="openai.BadRequestError")
+    assert counting.points() == {DURATION: [Point(timed, 1)], **tokens(unanswered(server), 0, 0)}
+
+
+@pytest.mark.usefixtures("counted")
+def test_failed_stream(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """A stream that breaks is timed under its exception, with what had arrived."""
+    server.script(Stream([*chunks(finish_reason=None), error("broken")]))
+
+    with pytest.raises(openai.APIError):
+        flavour.take(flavour.create(flavour.client(server), stream=True))
+
+    points = counting.points()
+    assert points[DURATION] == [Point(asked(server, error__type="openai.APIError"), 1)]
+    assert {name: points[name] for name in (INPUT, OUTPUT)} == tokens(asked(server), 0, 0)
+    assert [point.counted for point in points[FIRST]] == [1]
+
+
+@pytest.mark.usefixtures("counted")
+def test_mistake(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """A call that the SDK refuses before any request is timed, and counts no tokens."""
+    with pytest.raises(TypeError):
+        flavour.wait(flavour.client(server).chat.completions.create(model="gpt-4o-mini"))
+
+    timed = unanswered(server, error__type="TypeError")
+    assert counting.points() == {DURATION: [Point(timed, 1)], **tokens(unanswered(server), 0, 0)}
+
+
+@pytest.mark.usefixtures("counted")
+def test_azure(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """The provider is told in gen_ai's words."""
+    flavour.create(flavour.azure(server))
+
+    attributes = asked(server, gen_ai__provider__name="azure.ai.openai")
+    assert counting.points()[DURATION] == [Point(attributes, 1)]
+
+
+def plain(flavour: Flavour, client: Any) -> None:
+    """Make a call."""
+    flavour.create(client)
+
+
+def read(flavour: Flavour, client: Any) -> None:
+    """Make a call, and read its stream."""
+    flavour.take(flavour.create(client, stream=True, stream_options={"include_usage": True}))
+
+
+@pytest.mark.parametrize("act", [plain, read])
+def test_not_sampled(
+    act: Callable[[Flavour, Any], None], flavour: Flavour, server: OpenAIServer, counting: Counting
+) -> None:
+    """A call that is not sampled is counted as any other."""
+    traces = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    instrumentor = OpenAIInstrumentor()
+    instrumentor.instrument(tracer_provider=traces, meter_provider=counting.provider)
+    try:
+        act(flavour, flavour.client(server))
+    finally:
+        instrumentor.uninstrument()
+
+    timed = [Point(asked(server), 1)]
+    first = {FIRST: timed} if act is read else {}
+    assert counting.points() == {DURATION: timed, **first, **tokens(asked(server), 9, 2)}
+
+
+def test_content_hidden(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """Hiding content hides no number."""
+    server.script(REFUSED)
+    with captured_spans(meter_provider=counting.provider, content="off"):
+        client = flavour.client(server)
+        with pytest.raises(openai.BadRequestError):
+            flavour.create(client)
+        flavour.create(client)
+
+    points = counting.points()
+    failed = Point(unanswered(server, error__type="openai.BadRequestError"), 1)
+    assert points[DURATION] == [failed, Point(asked(server), 1)]
+    assert [point.counted for point in points[INPUT]] == [0, 9]
+
+
+def test_names_units_and_scope(
+    flavour: Flavour, server: OpenAIServer, counting: Counting, counted: CapturedSpans
+) -> None:
+    """The metrics have the convention's names and units, the scope of the spans, and refer to the call's span."""
+    flavour.take(flavour.create(flavour.client(server), stream=True))
+
+    metrics = counting.metrics()
+    (span,) = counted.spans
+    scope = span.instrumentation_scope
+    assert scope is not None
+    assert {metric.name: metric.unit for metric, _ in metrics} == UNITS
+    assert {(found.scope.name, found.scope.version, found.scope.schema_url) for _, found in metrics} == {
+        (SCOPE, scope.version, SCHEMA_URL)
+    }
+    exemplars = [one for metric, _ in metrics for point in metric.data.data_points for one in point.exemplars]
+    assert span.context is not None
+    assert {(one.trace_id, one.span_id) for one in exemplars} == {(span.context.trace_id, span.context.span_id)}
+    assert len(exemplars) == len(UNITS)
+
+
+def test_nobody_counts(flavour: Flavour, server: OpenAIServer, counting: Counting, captured: CapturedSpans) -> None:
+    """Without a provider of meters a call is traced, and nothing is counted anywhere."""
+    flavour.create(flavour.client(server))
+
+    assert (len(captured.spans), counting.points()) == (1, {})
+
+
+def test_not_after_uninstrumenting(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """A call that is made when OpenAI is no longer instrumented is not counted."""
+    client = flavour.client(server)
+    with captured_spans(meter_provider=counting.provider):
+        pass
+    flavour.create(client)
+
+    assert counting.points() == {}
+
+
+GLOBAL = """
+    import sys
+    import openai
+    from opentelemetry import metrics
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from leaving import watch
+    from spanglass import OpenAIInstrumentor
+
+    watch()
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader])
+    early = sys.argv[2] == "early"
+    if early:
+        metrics.set_meter_provider(provider)
+    OpenAIInstrumentor().instrument()
+    if not early:
+        metrics.set_meter_provider(provider)
+    with openai.OpenAI(base_url=sys.argv[1], api_key="test") as client:
+        client.chat.completions.create(model="m", messages=[])
+    data = reader.get_metrics_data()
+    scopes = [scope for group in data.resource_metrics for scope in group.scope_metrics]
+    print(*(metric.name for scope in scopes for metric in scope.metrics if scope.scope.name == "spanglass"))
+"""
+
+
+@pytest.mark.parametrize("when", ["early", "late"])
+def test_global_provider(when: str, server: OpenAIServer) -> None:
+    """Where none is given the process's provider of meters is used, be it made before or after instrumenting."""
+    ran = subprocess.run(  # noqa: S603 - a program of this file
+        [sys.executable, "-W", "error", "-c", dedent(GLOBAL), server.base_url, when],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (0, f"{DURATION} {INPUT} {OUTPUT}\n", "") == (ran.returncode, ran.stdout, ran.stderr)
