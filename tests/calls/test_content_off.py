@@ -1,6 +1,5 @@
 """The one switch: with content off, what was said is nowhere in what leaves the process, whatever happens to a call."""
 
-import gc
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +15,6 @@ from spanglass.testing import (
     HangUp,
     OpenAIServer,
     Reply,
-    Request,
     Stream,
     captured_spans,
     chunks,
@@ -25,11 +23,7 @@ from spanglass.testing import (
 )
 
 CANARY = "canary"
-CONVENTIONS: tuple[tuple[str, ...], ...] = (
-    ("openinference", "spanglass"),
-    ("openinference", "spanglass", "gen_ai"),
-    ("gen_ai",),
-)
+CONVENTIONS = ("openinference", "spanglass", "gen_ai")
 PARTS = [
     {"type": "text", "text": CANARY},
     {"type": "image_url", "image_url": {"url": f"https://example.com/{CANARY}.png"}},
@@ -151,10 +145,9 @@ def everything(captured: CapturedSpans) -> str:
     )
 
 
-@pytest.mark.parametrize("conventions", CONVENTIONS, ids=",".join)
 @pytest.mark.parametrize("act", ACTS)
 def test_nothing_said_is_told(
-    act: Act, conventions: tuple[str, ...], flavour: Flavour, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+    act: Act, flavour: Flavour, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the variable set, what was sent and received is in no attribute, event or status of any convention."""
     monkeypatch.setenv("SPANGLASS_CONTENT", "off")
@@ -162,12 +155,22 @@ def test_nothing_said_is_told(
     monkeypatch.setenv("SPANGLASS_ATTEMPT_SPANS", "always")
 
     with (
-        captured_spans(conventions=conventions) as captured,
+        captured_spans(conventions=CONVENTIONS) as captured,
         using_prompt_template(template=CANARY, version=CANARY, variables={CANARY: CANARY}),
     ):
         act(flavour, server, flavour.client(server))
 
     assert captured.spans != []
+    assert CANARY not in everything(captured)
+
+
+@pytest.mark.xfail(reason="the URL of an attempt keeps the query that the caller added")
+def test_query(flavour: Flavour, server: OpenAIServer) -> None:
+    """What a caller adds to the URL may say anything, and is hidden too."""
+    with captured_spans(content="off", attempt_spans="always") as captured:
+        flavour.create(flavour.client(server), extra_query={"q": CANARY})
+
+    assert CANARY in server.journal[0].path
     assert CANARY not in everything(captured)
 
 
@@ -181,32 +184,31 @@ def test_the_canary_sings(act: Act, flavour: Flavour, server: OpenAIServer, capt
 
 def test_caller_and_wire_are_as_ever(flavour: Flavour, server: OpenAIServer) -> None:
     """Hiding content changes neither what is sent nor what the caller gets."""
-    bodies: list[Request] = []
+    bodies: list[bytes] = []
     for content in ("on", "off"):
         with captured_spans(content=content):
             server.script(Reply(answer()))
             result = flavour.create(flavour.client(server), **ASKED)
-        bodies.append(server.journal[-1])
+        bodies.append(server.journal[-1].body)
 
         assert result.to_dict() == answer()
-    gc.collect()
 
-    assert bodies[0].body == bodies[1].body
+    assert bodies[0] == bodies[1]
 
 
 def test_numbers_remain(flavour: Flavour, server: OpenAIServer) -> None:
     """What is no content stays: the model, the numbers, the roles, the counts, ids, and how it went."""
-    server.script(Reply(completion(CANARY)), Reply(WRONG | {}, status=400, headers={"x-request-id": "req_1"}))
+    server.script(Reply(completion(CANARY)), Reply(WRONG, status=400, headers={"x-request-id": "req_1"}))
     client = flavour.client(server)
     with captured_spans(content="off", attempt_spans="off") as captured:
-        flavour.create(client, temperature=0.5, n=1)
+        flavour.create(client, n=1, temperature=0.5)
         with suppress(openai.BadRequestError):
             flavour.create(client)
 
     good, bad = (dict(span.attributes or {}) for span in captured.spans)
     shown: dict[str, Any] = {
         "llm.model_name": "gpt-4o-mini",
-        "llm.invocation_parameters": '{"temperature":0.5,"n":1}',
+        "llm.invocation_parameters": '{"n":1,"temperature":0.5}',
         "llm.input_messages.0.message.role": "user",
         "llm.input_messages.0.message.content": "__REDACTED__",
         "llm.output_messages.0.message.role": "assistant",

@@ -1,4 +1,4 @@
-"""What was said, end to end: every kind of content, tools and their results, schemas and counts, on a real call's span."""
+"""What was said, end to end: every kind of content, tools and results, schemas and counts, on a real call's span."""
 
 import json
 from typing import Any
@@ -209,7 +209,7 @@ def test_structured_output(*, stream: bool, flavour: Flavour, server: OpenAIServ
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_every_count(*, stream: bool, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """Every count of tokens that the provider tells is recorded, those that OpenInference has no word for under ours."""
+    """Every count of tokens that the provider tells is recorded, those without a word of OpenInference under ours."""
     server.script(Stream(chunks(usage=USAGE)) if stream else Reply(completion(usage=USAGE)))
 
     result = flavour.create(flavour.client(server), **({"stream": True} if stream else {}))

@@ -142,7 +142,7 @@ PLACES: dict[str, tuple[Inject, bool]] = {
     "answer": (at("calls.invocation.Invocation.answer"), True),
     "refuse": (at("calls.invocation.Invocation.refuse"), True),
     "answered": (at("calls.invocation.answered"), True),
-    "describe": (at("calls.invocation.describe"), True),
+    "describe": (at("calls.invocation.Invocation._describe"), True),
     "link": (at("calls.invocation.link"), True),
     "split": (at("calls.invocation.split"), True),
     "failure": (at("calls.invocation.read_failure"), True),
@@ -160,7 +160,7 @@ PLACES: dict[str, tuple[Inject, bool]] = {
     "writer.span_name": (writing("span_name"), False),
     "writer.write": (writing("write"), True),
     "write": (at("calls.tracing.Tracing.write"), True),
-    "clean": (at("calls.tracing.clean"), False),
+    "clean": (at("calls.tracing.clean"), True),
     "attempt spans": (at("calls.tracing.attempt_attributes"), True),
     "meters": (counting, True),
 }

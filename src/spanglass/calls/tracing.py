@@ -15,12 +15,15 @@ from spanglass.semconv import openinference as oi
 from spanglass.semconv import spanglass as own
 from spanglass.settings import Settings
 from spanglass.writers import writers
+from spanglass.writers.budget import fold, trim
 from spanglass.writers.extras import attempt_attributes
 from spanglass.writers.redaction import redact
 from spanglass.writers.table import table
 from spanglass.writers.values import clean, clean_text
 
 SCOPE = "spanglass"
+# As many attributes as a span may have before ours: what it was started with, and what others have added.
+FEW = 16
 # The keys under which OpenInference's context managers keep what an application says of its spans.
 CONTEXT = (
     oi.SESSION_ID,
@@ -84,9 +87,13 @@ class Tracing:
             return
         if self.settings.content == "off":
             redact(record)
-        attributes: dict[str, Any] = {}
-        for writer in self.writers:
-            writer.write(record, attributes)
+        attributes = self._attributes(record)
+        try:
+            limit: int | None = span._limits.max_span_attributes  # type: ignore[attr-defined]  # noqa: SLF001
+        except AttributeError:  # not the SDK's span
+            limit = None
+        if limit is not None and len(attributes) + FEW > limit:
+            attributes = self._within(limit - len(span.attributes), record, attributes)  # type: ignore[attr-defined]
         clean(attributes)
         span.set_attributes(attributes)
         if record.stream is not None and record.stream.first is not None:
@@ -97,6 +104,21 @@ class Tracing:
             span.set_status(StatusCode.OK)
         if record.attempts and self._wants_attempts(record):
             self._write_attempts(record, context)
+
+    def _attributes(self, record: Record) -> dict[str, Any]:
+        attributes: dict[str, Any] = {}
+        for writer in self.writers:
+            writer.write(record, attributes)
+        return attributes
+
+    def _within(self, room: int, record: Record, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return what a span with so much room takes of a call."""
+        if len(attributes) <= room:
+            return attributes
+        if fold(record, attributes, room):
+            attributes = self._attributes(record)
+        trim(attributes, room)
+        return attributes
 
     def _fail(self, span: Span, failure: Failure, end: int) -> None:
         attributes: dict[str, Any] = {otel.EXCEPTION_ESCAPED: True}
