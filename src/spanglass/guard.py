@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from traceback import format_tb
 from types import TracebackType
 from typing import TypeVar
 
@@ -37,8 +38,18 @@ class Guard:
         place = (where.tb_frame.f_code.co_filename, where.tb_lineno) if where is not None else ("", 0)
         if place not in self._told:
             self._told.add(place)
-            log.warning("spanglass could not record a part of a call; the call itself is not affected", exc_info=error)
+            foreign(_tell, error)
         return True
+
+
+def _tell(error: Exception) -> None:
+    # Without the exception's text, which may hold what is to be hidden.
+    frames = "".join(format_tb(error.__traceback__))
+    log.warning(
+        "spanglass could not record a part of a call; the call itself is not affected (%s)\n%s",
+        error.__class__.__name__,
+        frames.rstrip(),
+    )
 
 
 def foreign(function: Callable[[T], R], value: T) -> R | None:

@@ -149,6 +149,7 @@ class Record:
     port: int | None = None
     helper: str | None = None
     streamed: bool = False
+    succeeded: bool = False
     request_model: str | None = None
     response_model: str | None = None
     response_id: str | None = None

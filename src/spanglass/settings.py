@@ -78,8 +78,8 @@ class Settings:
         for option in OPTIONS:
             given = getattr(self, option.field)
             value = option.read(given) if isinstance(given, str) else given
-            if value.__class__ is list:
-                value = tuple(value)
+            if value.__class__ in {list, tuple}:
+                value = tuple(dict.fromkeys(value))
             if not option.allows(value):
                 several = "one or more" if option.default.__class__ is tuple else "one"
                 message = (

@@ -1,5 +1,6 @@
 """A failure of spanglass's own, at each place where one can happen, never reaches the caller."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +47,7 @@ class FailingAccumulator:
 
     bearing = 0
     terminal: Any = True
-    feed: Any = staticmethod(lambda _: None)
+    take: Any = staticmethod(lambda _: None)
     settle: Any = staticmethod(dict)
 
     def __init__(self, name: str) -> None:
@@ -149,7 +150,7 @@ PLACES: dict[str, tuple[Inject, bool]] = {
     "read_request": (reading("read_request"), True),
     "read_response": (reading("read_response"), True),
     "accumulator": (reading("accumulator"), True),
-    "accumulator.feed": (accumulating("feed"), True),
+    "accumulator.take": (accumulating("take"), True),
     "accumulator.settle": (accumulating("settle"), True),
     "accumulator.terminal": (accumulating("terminal"), True),
     "stream": (at("calls.stream.StreamState.__init__"), True),
@@ -200,6 +201,11 @@ def calls(flavour: Flavour, server: OpenAIServer, client: Any) -> list[str]:
     ]
 
 
+def blamed(record: logging.LogRecord) -> str:
+    """Return the name of the exception that the guard tells of."""
+    return record.getMessage().partition("(")[2].partition(")")[0]
+
+
 @pytest.fixture
 def forgetful_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the guard forget what it has told."""
@@ -229,8 +235,8 @@ def test_failure(
 
     assert bare == instrumented
     assert sent == [request.body for request in server.journal][len(sent) :]
-    assert [("spanglass", "WARNING", InjectedError)] == [
-        (record.name, record.levelname, record.exc_info and record.exc_info[0]) for record in caplog.records
+    assert [("spanglass", "WARNING", "InjectedError")] == [
+        (record.name, record.levelname, blamed(record)) for record in caplog.records
     ]
     assert leaves_spans == bool(spans)
     assert (None, None) == (running.get(), operation.get())
@@ -272,8 +278,26 @@ def test_guard_tells_each_place_once(caplog: pytest.LogCaptureFixture) -> None:
         with fresh:
             _ = 1 / 0
 
-    assert [InjectedError, ZeroDivisionError] == [record.exc_info and record.exc_info[0] for record in caplog.records]
-    assert ["spanglass could not record a part of a call; the call itself is not affected"] * 2 == caplog.messages
+    told = "spanglass could not record a part of a call; the call itself is not affected"
+    lines = [text.split("\n") for text in caplog.messages]
+    assert [f"{told} (InjectedError)", f"{told} (ZeroDivisionError)"] == [first for first, *_ in lines]
+    assert all(any("test_failure_injection.py" in line for line in frames) for _, *frames in lines)
+
+
+def test_guard_tells_no_content(caplog: pytest.LogCaptureFixture) -> None:
+    """What the guard logs does not hold the text of the exception, which may be what is to be hidden."""
+    with Guard():
+        fail()
+
+    assert ["InjectedError"] == [blamed(record) for record in caplog.records]
+    assert "injected" not in caplog.text.replace("test_failure_injection", "")
+
+
+def test_guard_outlives_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logging that itself fails changes nothing for the caller."""
+    monkeypatch.setattr("spanglass.guard.log.warning", fail)
+    with Guard():
+        fail()
 
 
 def test_strict_guard_raises() -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import openai
 import pytest
+import yaml
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
 from opentelemetry.sdk.trace import TracerProvider
@@ -27,6 +28,7 @@ OUTPUT = "gen_ai.client.inference.usage.output_tokens"
 UNITS = {DURATION: "s", FIRST: "s", INPUT: "{token}", OUTPUT: "{token}"}
 BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 LONGEST = 60
+REGISTRY = Path(__file__).parents[2] / "semconv/registry/gen_ai.yaml"
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
 AGAIN = Reply(error("Slow down"), status=429, headers={"retry-after-ms": "1"})
 REFUSED = Reply(error("No", code="bad"), status=400)
@@ -258,6 +260,26 @@ def test_names_units_and_scope(
     assert span.context is not None
     assert {(one.trace_id, one.span_id) for one in exemplars} == {(span.context.trace_id, span.context.span_id)}
     assert len(exemplars) == len(UNITS)
+
+
+@pytest.mark.usefixtures("counted")
+def test_attributes_of_the_registry(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """Each metric has the attributes that the registry gives it, when a call has all there is to tell."""
+    client = flavour.client(server)
+    server.script(Stream(chunks(usage=USAGE, service_tier="flex", system_fingerprint="fp_1")))
+    flavour.take(flavour.create(client, stream=True))
+    server.script(Stream([*chunks(service_tier="flex", system_fingerprint="fp_1"), error("broken")]))
+    with pytest.raises(openai.APIError):
+        flavour.take(flavour.create(client, stream=True))
+
+    groups = yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))["groups"]
+    told = {
+        group["metric_name"]: {attribute["ref"] for attribute in group["attributes"]}
+        for group in groups
+        if group["type"] == "metric"
+    }
+    found = {name: {key for point in points for key in point.attributes} for name, points in counting.points().items()}
+    assert found == told
 
 
 def test_nobody_counts(flavour: Flavour, server: OpenAIServer, counting: Counting, captured: CapturedSpans) -> None:

@@ -1,6 +1,7 @@
 """The chunks of a stream add up to the response that the same answer would have been."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -157,18 +158,19 @@ def model(raw: dict[str, Any]) -> ChatCompletionChunk:
     return ChatCompletionChunk.construct(**raw)
 
 
-@pytest.mark.parametrize("batch", [1, 3, 1000])
+def taken(given: Iterable[Any], accumulator: ChatAccumulator | None = None) -> ChatAccumulator:
+    """Return what has taken these chunks."""
+    accumulator = accumulator or ChatAccumulator()
+    for one in given:
+        accumulator.take(one)
+    return accumulator
+
+
 @pytest.mark.parametrize("made", [dict, model], ids=["dicts", "models"])
 @pytest.mark.parametrize(("given", "choices", "bearing"), STREAMS.values(), ids=STREAMS)
-def test_stream(
-    given: list[dict[str, Any]], choices: list[dict[str, Any]], bearing: int, made: Any, batch: int
-) -> None:
-    """Models or dicts, in batches of any size, add up to the same response."""
-    accumulator = ChatAccumulator()
-    made_of = [made(one) for one in given]
-
-    for start in range(0, len(made_of), batch):
-        accumulator.feed(made_of[start : start + batch])
+def test_stream(given: list[dict[str, Any]], choices: list[dict[str, Any]], bearing: int, made: Any) -> None:
+    """Models or dicts add up to the same response."""
+    accumulator = taken(made(one) for one in given)
 
     finished = all(one["finish_reason"] for one in choices)
     assert ({**HEAD, "choices": choices}, bearing, finished) == (
@@ -187,9 +189,7 @@ def known(settled: Mapping[str, Any]) -> Any:
 
 def test_nothing() -> None:
     """Nothing adds up to a response without choices, which is not at its end."""
-    accumulator = ChatAccumulator()
-
-    accumulator.feed([])
+    accumulator = taken([])
 
     assert ({"object": "chat.completion", "choices": []}, 0, False) == (
         accumulator.settle(),
@@ -200,11 +200,10 @@ def test_nothing() -> None:
 
 def test_usage_and_head() -> None:
     """The usage is the last one sent, and each field of the response the first that is not empty."""
-    accumulator = ChatAccumulator()
+    first = {"id": "", "model": "", "choices": [], "prompt_filter_results": []}
+    last = {"id": "late", "choices": None, "usage": {**USAGE, "total_tokens": 12}}
 
-    accumulator.feed([{"id": "", "model": "", "choices": [], "prompt_filter_results": []}])
-    accumulator.feed([{**one, "service_tier": "flex"} for one in chunks(["a"], usage=USAGE)])
-    accumulator.feed([{"id": "late", "choices": None, "usage": {**USAGE, "total_tokens": 12}}])
+    accumulator = taken([first, *({**one, "service_tier": "flex"} for one in chunks(["a"], usage=USAGE)), last])
 
     assert {
         **HEAD,
@@ -215,14 +214,32 @@ def test_usage_and_head() -> None:
 
 
 def test_settles_at_any_time() -> None:
-    """Settling takes nothing away: more chunks may follow, and what was fed is not changed."""
+    """Settling takes nothing away: more chunks may follow, and what was taken is not changed."""
     given = chunks(["a", "b"], tool_calls=CALLS)
-    accumulator = ChatAccumulator()
 
-    accumulator.feed(given[:2])
+    accumulator = taken(given[:2])
     early = accumulator.settle()
-    accumulator.feed(given[2:])
+    taken(given[2:], accumulator)
 
     assert {**HEAD, "choices": [choice(reason=None, role="assistant", content="a")]} == early
     assert {**HEAD, "choices": [choice(role="assistant", content="ab", tool_calls=CALLS)]} == accumulator.settle()
     assert chunks(["a", "b"], tool_calls=CALLS) == given
+
+
+@pytest.mark.parametrize(("given", "choices", "bearing"), STREAMS.values(), ids=STREAMS)
+def test_program_changes_chunks(given: list[dict[str, Any]], choices: list[dict[str, Any]], bearing: int) -> None:
+    """What a program does to a chunk that it has taken, such as adding the next ones to it, changes nothing."""
+    accumulator = ChatAccumulator()
+    for one in map(deepcopy, [*given, {"choices": [], "usage": USAGE}]):
+        accumulator.take(one)
+        spoil(one)
+
+    assert ({**HEAD, "choices": choices, "usage": USAGE}, bearing) == (accumulator.settle(), accumulator.bearing)
+
+
+def spoil(value: Any) -> None:
+    """Empty every dict and list."""
+    if isinstance(value, (dict, list)):
+        for one in list(value.values() if isinstance(value, dict) else value):
+            spoil(one)
+        value.clear()

@@ -24,6 +24,10 @@ class Body:
         """Take some more bytes."""
         self._pieces.append(piece)
 
+    def clear(self) -> None:
+        """Forget the bytes."""
+        self._pieces.clear()
+
     @property
     def streamed(self) -> bool:
         """Whether it is a stream of events."""

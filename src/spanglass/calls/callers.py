@@ -75,9 +75,10 @@ def build(wrapped: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, An
 def _invocation(given: tuple[Any, ...], kwargs: dict[str, Any]) -> "Invocation | None":
     try:
         extensions = (given[0] if given else kwargs["request"]).extensions
-        return extensions[MARK] if MARK in extensions else None
+        invocation: Invocation | None = extensions[MARK] if MARK in extensions else None
     except (AttributeError, KeyError, TypeError):  # no request: the client will say so
         return None
+    return invocation if invocation is None or invocation.ticket else None  # one settled is sent again by hand
 
 
 class Sending:
@@ -117,9 +118,6 @@ class Sending:
             if state is not None:
                 response.stream = self._watch(response.stream, state)
         return response
-
-
-_registered: list[Any] = []
 
 
 class Family(NamedTuple):

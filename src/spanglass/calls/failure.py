@@ -4,6 +4,7 @@ import traceback
 from typing import Any
 
 from spanglass.endpoints.shapes import text
+from spanglass.guard import foreign
 from spanglass.record import Failure
 from spanglass.writers.redaction import scrub_failure
 
@@ -17,10 +18,11 @@ def read_failure(error: BaseException, *, trace: bool = True) -> Failure:
     module = kind.__module__
     own: dict[str, Any] = error.__dict__
     status = own["status_code"] if "status_code" in own else None
+    message, stacktrace = foreign(_texts if trace else _text, error) or (kind.__name__, None)
     failure = Failure(
         type=kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}",
-        message=_cut(str(error)),
-        stacktrace=_cut(traceback_of(error)) if trace else None,
+        message=message,
+        stacktrace=stacktrace,
         status=status if status.__class__ is int else None,
         code=text(own["code"] if "code" in own else None),
         param=text(own["param"] if "param" in own else None),
@@ -32,10 +34,12 @@ def read_failure(error: BaseException, *, trace: bool = True) -> Failure:
     return failure
 
 
-def traceback_of(error: BaseException) -> str:
-    """Return the traceback as Python prints it, of each exception in the chain the innermost frames."""
-    return "".join(traceback.format_exception(error.__class__, error, error.__traceback__, -FRAMES))
+def _text(error: BaseException) -> tuple[str, str | None]:
+    told = str(error)
+    return f"{told[:LONGEST]}… ({len(told)} characters)" if told[LONGEST:] else told, None
 
 
-def _cut(told: str) -> str:
-    return told if len(told) <= LONGEST else f"{told[:LONGEST]}… ({len(told)} characters)"
+def _texts(error: BaseException) -> tuple[str, str | None]:
+    """Return the message, and the traceback as Python prints it, of each exception in the chain the innermost frames."""
+    frames = "".join(traceback.format_exception(error.__class__, error, error.__traceback__, -FRAMES))
+    return _text(error)[0], f"{frames[:LONGEST]}…" if frames[LONGEST:] else frames

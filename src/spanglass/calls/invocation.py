@@ -29,6 +29,8 @@ from spanglass.writers.values import clean_text
 T = TypeVar("T")
 # The key under which older instrumentations are suppressed.
 OLDER = "suppress_instrumentation"
+# What a settled call holds.
+SETTLED = Record("", "", "")
 SENTINELS = frozenset({"NotGiven", "Omit"})
 
 
@@ -41,7 +43,6 @@ class Invocation:
         "_previous",
         "_read",
         "_result",
-        "_ticket",
         "endpoint",
         "origin",
         "outer",
@@ -49,6 +50,7 @@ class Invocation:
         "response",
         "span",
         "stream",
+        "ticket",
         "tracing",
     )
 
@@ -69,7 +71,7 @@ class Invocation:
         self._previous = context
         self._context = trace.set_span_in_context(span, context)
         # Whoever takes it finishes the call: taking is atomic.
-        self._ticket = [True]
+        self.ticket = [True]
 
     # Around the SDK's work
 
@@ -108,7 +110,7 @@ class Invocation:
     def _hold(self) -> None:
         """Keep the call open until its stream is left."""
         self._result = self.response = None
-        if self._ticket:  # not left already
+        if self.ticket:  # not left already
             hold(self)
 
     # Attempts
@@ -161,7 +163,7 @@ class Invocation:
 
     def lose(self, at: int) -> None:
         """Finish soon: the stream was dropped."""
-        if self._ticket:
+        if self.ticket:
             lose(self, "abandoned", at)
 
     def abandon(self) -> None:
@@ -171,12 +173,18 @@ class Invocation:
 
     def disown(self) -> None:
         """Never finish: another process does."""
-        self._ticket.clear()
+        self.ticket.clear()
 
     def finish(self, outcome: str, error: BaseException | None, at: int) -> None:
-        """Write the span and end it, once. `at` is monotonic; `outcome` is for a stream."""
+        """Settle this call, and those that were queued meanwhile."""
+        self.settle(outcome, error, at)
+        if lost:
+            drain()
+
+    def settle(self, outcome: str, error: BaseException | None, at: int) -> None:
+        """Write the span and end it, once. `at` is monotonic; `outcome` is for a stream, or of a cancelled call."""
         try:
-            self._ticket.pop()
+            self.ticket.pop()
         except IndexError:
             return
         record = self.record
@@ -195,9 +203,10 @@ class Invocation:
             self.span.end(record.start + record.duration)
         if self.stream is not None:
             release(self)
-        self._result = self.response = self.stream = None
-        if lost:
-            drain()
+            self.stream.clear()
+        # Requests and streams that the caller keeps hold this call.
+        self._result = self.response = self.stream = self._body = None
+        self.record = SETTLED
 
     def _complete(self, outcome: str) -> None:
         record = self.record
@@ -208,20 +217,26 @@ class Invocation:
             self._read_request(None)
         if self.stream is not None:
             self._read_stream(self.stream, outcome)
-        elif self.response is not None:
+            return
+        record.succeeded = outcome == "" and record.failure is None
+        if self.response is not None:
             try:
                 received = self.response.content.decode()
             except UnicodeDecodeError:
                 received = self.response.text
             self._read_response(received)
+        elif self._result is not None:  # by an HTTP client whose `send` is its own
+            self.endpoint.read_response(record, self._result, None)
 
     def _read_stream(self, stream: StreamState, outcome: str) -> None:
         record = self.record
         body = stream.body
         if body.whole and not body.streamed:  # a plain response that was read as bytes
+            record.succeeded = record.failure is None
             self._read_response(body.text())
             return
         record.stream = stream.stats(outcome)
+        record.succeeded = record.stream.outcome == "completed"
         if record.stream.chunks:
             self.endpoint.read_response(record, stream.accumulator.settle(), None)
         if record.usage is not None:
@@ -265,7 +280,7 @@ def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation,
     body = {key: given[key] for key in given if given[key].__class__.__name__ not in SENTINELS}
     record = _record(endpoint, client, noted, body)
     span = tracing.start(record, context)
-    if span.is_recording():
+    if span.is_recording() or tracing.meters.live:
         tracing.read_context(record, context)
         Invocation(tracing, endpoint, record, span, context, noted.origin, body).finish("", error, perf_counter_ns())
     else:

@@ -11,9 +11,15 @@ from spanglass.record import Record
 from spanglass.semconv import SCHEMA_URL, otel
 from spanglass.semconv import gen_ai as ai
 from spanglass.writers import WRITERS
+from spanglass.writers.table import table
 
 SECONDS = [0.01 * 2**power for power in range(14)]
 NANOSECONDS = 1e9
+_RESPONSE = table(
+    (ai.GEN_AI_RESPONSE_MODEL, "response_model"),
+    (ai.OPENAI_RESPONSE_SERVICE_TIER, "service_tier"),
+    (ai.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, "fingerprint"),
+)
 
 
 class Meters:
@@ -53,12 +59,11 @@ class Meters:
         """Count a call that has ended; `context` has its span, for exemplars."""
         attributes: dict[str, Any] = {}
         WRITERS["gen_ai"].start(record, attributes)
-        if record.response_model is not None:
-            attributes[ai.GEN_AI_RESPONSE_MODEL] = record.response_model
+        _RESPONSE(record, attributes)
         timed = attributes if record.failure is None else {**attributes, otel.ERROR_TYPE: record.failure.type}
         self._duration.record(record.duration / NANOSECONDS, timed, context)
         if record.stream is not None and record.stream.first is not None:
-            self._first.record(record.stream.first / NANOSECONDS, attributes, context)
+            self._first.record(record.stream.first / NANOSECONDS, timed, context)
         # The convention wants the kind of the tokens, which no usage tells in full; and a zero where none was told.
         attributes[ai.GEN_AI_TOKEN_MODALITY] = "unknown"
         usage = record.usage

@@ -54,9 +54,12 @@ def server_of(client: Any) -> Server:
     """Return the server of an SDK client; read once for each base URL, which is immutable, and each class."""
     url = client._base_url  # noqa: SLF001 - the public property does more than to return it
     key = (id(url), client.__class__)
-    known = _servers[key] if key in _servers else None
-    if known is not None and known[0] is url:
-        return known[1]
+    try:
+        known = _servers[key]
+        if known[0] is url:
+            return known[1]
+    except KeyError:
+        pass
     if len(_servers) >= KEPT:
         _servers.clear()
     server = _read(url, client.__class__)

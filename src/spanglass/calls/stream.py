@@ -9,7 +9,7 @@ Bytes that no stream of the SDK's reads are gathered in `body` instead.
 
 import sys
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from time import perf_counter_ns
 from typing import Any, Protocol
 
@@ -18,7 +18,6 @@ from spanglass.endpoints.endpoint import Accumulates
 from spanglass.guard import guard
 from spanglass.record import StreamStats
 
-BATCH = 64
 LEFT = frozenset({"closed", "abandoned"})
 
 
@@ -40,41 +39,49 @@ class Call(Protocol):
         ...
 
 
+class Spent:
+    """What takes the chunks that come after the end."""
+
+    bearing = 0
+    terminal = True
+
+    def take(self, chunk: Any) -> None:
+        """Take nothing."""
+
+    def settle(self) -> Mapping[str, Any]:
+        """Return nothing."""
+        return {}
+
+
+SPENT = Spent()
+
+
 class StreamState:
     """What has arrived of a stream; `last` is monotonic."""
 
-    __slots__ = ("accumulator", "body", "call", "chunks", "first", "gap", "inner", "last", "pending")
+    __slots__ = ("accumulator", "body", "call", "chunks", "first", "gap", "inner", "last")
 
     def __init__(self, call: Call, accumulator: Accumulates, body: Body) -> None:
         self.call = call
         self.body = body
         self.accumulator = accumulator
-        self.pending: list[Any] = []
         self.chunks = 0
         self.first = 0
         self.last = perf_counter_ns()
         self.gap = 0
         self.inner: weakref.ref[Any] | None = None
 
-    def feed(self) -> None:
-        """Hand the pending chunks to the accumulator."""
-        pending, self.pending = self.pending, []
-        self.chunks += len(pending)
-        with guard:
-            self.accumulator.feed(pending)
-
     def end(self) -> None:
         """Note that the stream has come to its end."""
-        self.feed()
-        outcome = "truncated"
         with guard:
-            outcome = "completed" if self.accumulator.terminal else outcome
-        self.call.finish(outcome, None, perf_counter_ns())
+            outcome = "completed" if self.accumulator.terminal else "truncated"
+            self.call.finish(outcome, None, perf_counter_ns())
 
     def fail(self, error: BaseException) -> None:
         """Note that an exception came out of the stream."""
-        self.feed()
-        self.call.finish("error" if isinstance(error, Exception) else "cancelled", error, perf_counter_ns())
+        with guard:
+            outcome = "error" if isinstance(error, Exception) else "cancelled"
+            self.call.finish(outcome, error, perf_counter_ns())
 
     def closed(self) -> None:
         """Note that the bytes were closed: by the caller, unless the SDK's generator is running, or being collected."""
@@ -90,11 +97,17 @@ class StreamState:
         """Nobody holds the bytes any more. This runs in a finaliser: nothing is finished here."""
         self.call.lose(self.last)
 
+    def clear(self) -> None:
+        """Let go of what has arrived, and take no more: the caller may keep the stream for long."""
+        self.accumulator = SPENT
+        self.body.clear()
+
     def stats(self, outcome: str) -> StreamStats:
         """Return how the stream went. One that was left after the model had said that it is done is complete."""
         if self.inner is None and self.body.streamed:
-            self.pending += self.body.chunks()
-        self.feed()
+            for chunk in self.body.chunks():
+                self.chunks += 1
+                self.accumulator.take(chunk)
         if outcome in LEFT and self.accumulator.terminal:
             outcome = "completed"
         elif outcome in LEFT and self.body.whole:
@@ -113,10 +126,9 @@ def _closer() -> str:
     return sys._getframe(4).f_code.co_name  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the one way in
 
 
-def accumulate(state: StreamState, inner: Iterator[Any]) -> Iterator[Any]:
+def accumulate(state: StreamState, inner: Generator[Any, None, None]) -> Iterator[Any]:
     """Yield the chunks of the SDK's generator as they are taken, and note them."""
     state.inner = weakref.ref(inner)
-    waiting = 0
     try:
         for chunk in inner:
             now = perf_counter_ns()
@@ -125,25 +137,24 @@ def accumulate(state: StreamState, inner: Iterator[Any]) -> Iterator[Any]:
             elif now - state.last > state.gap:
                 state.gap = now - state.last
             state.last = now
-            state.pending += [chunk]
-            waiting += 1
-            if waiting == BATCH:
-                waiting = 0
-                state.feed()
+            state.chunks += 1
+            try:
+                state.accumulator.take(chunk)  # before the caller, who may change it
+            except Exception:
+                with guard:
+                    raise
             yield chunk
-    except GeneratorExit:
-        inner.close()  # type: ignore[attr-defined]
-        raise
     except BaseException as error:
-        state.fail(error)
+        inner.close()  # as it would be if nothing stood before it
+        if not isinstance(error, GeneratorExit):  # the watched bytes tell of that
+            state.fail(error)
         raise
     state.end()
 
 
-async def accumulate_async(state: StreamState, inner: AsyncIterator[Any]) -> AsyncIterator[Any]:
+async def accumulate_async(state: StreamState, inner: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:
     """Yield as `accumulate` does: the same lines, since a loop body cannot be shared without a call a chunk."""
     state.inner = weakref.ref(inner)
-    waiting = 0
     try:
         async for chunk in inner:
             now = perf_counter_ns()
@@ -152,15 +163,17 @@ async def accumulate_async(state: StreamState, inner: AsyncIterator[Any]) -> Asy
             elif now - state.last > state.gap:
                 state.gap = now - state.last
             state.last = now
-            state.pending += [chunk]
-            waiting += 1
-            if waiting == BATCH:
-                waiting = 0
-                state.feed()
+            state.chunks += 1
+            try:
+                state.accumulator.take(chunk)  # before the caller, who may change it
+            except Exception:
+                with guard:
+                    raise
             yield chunk
     except GeneratorExit:
         raise  # the event loop closes the SDK's generator too, and may be about to
     except BaseException as error:
+        await inner.aclose()
         state.fail(error)
         raise
     state.end()

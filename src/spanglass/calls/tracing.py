@@ -9,6 +9,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 
 from spanglass.calls.metrics import Meters
+from spanglass.guard import foreign
 from spanglass.record import Failure, Record
 from spanglass.semconv import SCHEMA_URL, otel
 from spanglass.semconv import openinference as oi
@@ -22,6 +23,7 @@ from spanglass.writers.table import table
 from spanglass.writers.values import clean, clean_text
 
 SCOPE = "spanglass"
+VERSION = foreign(version, SCOPE) or "unknown"  # a frozen program may come without its packages' metadata
 # As many attributes as a span may have before ours: what it was started with, and what others have added.
 FEW = 16
 # The keys under which OpenInference's context managers keep what an application says of its spans.
@@ -59,8 +61,8 @@ class Tracing:
         meter_provider: MeterProvider | None = None,
     ) -> None:
         self.settings = settings
-        self.tracer = trace.get_tracer(SCOPE, version(SCOPE), tracer_provider, SCHEMA_URL)
-        self.meters = Meters(SCOPE, version(SCOPE), meter_provider)
+        self.tracer = trace.get_tracer(SCOPE, VERSION, tracer_provider, SCHEMA_URL)
+        self.meters = Meters(SCOPE, VERSION, meter_provider)
         self.writers = writers(settings.conventions)
         self.extras = "spanglass" in settings.conventions
 
@@ -100,7 +102,7 @@ class Tracing:
             span.add_event(oi.FIRST_TOKEN_STREAM_EVENT, timestamp=record.start + record.stream.first)
         if record.failure is not None:
             self._fail(span, record.failure, record.start + record.duration)
-        elif self.writers[0].marks_success and (record.stream is None or record.stream.outcome == "completed"):
+        elif record.succeeded and self.writers[0].marks_success:
             span.set_status(StatusCode.OK)
         if record.attempts and self._wants_attempts(record):
             self._write_attempts(record, context)

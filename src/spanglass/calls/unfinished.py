@@ -18,7 +18,7 @@ from spanglass.guard import guard
 class Call(Protocol):
     """A call that can be finished."""
 
-    def finish(self, outcome: str, error: BaseException | None, at: int) -> None:
+    def settle(self, outcome: str, error: BaseException | None, at: int) -> None:
         """Write the span and end it, once. `at` is monotonic, in nanoseconds; `outcome` is for a stream."""
         ...
 
@@ -79,7 +79,7 @@ def drain() -> None:
             call, outcome, at = lost.popleft()
         except IndexError:  # another thread was faster
             return
-        call.finish(outcome, None, at)
+        call.settle(outcome, None, at)
 
 
 def finish_open() -> None:

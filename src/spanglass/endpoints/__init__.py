@@ -3,6 +3,11 @@
 from spanglass.endpoints import chat
 from spanglass.endpoints.endpoint import Endpoint
 
+ROWS = (("post", "/chat/completions", chat.ENDPOINT),)
+# The SDK's own methods write them as they stand above; a program's `client.post(…)` may write them otherwise.
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
-    ("post", "/chat/completions"): chat.ENDPOINT,
+    (method, path): endpoint
+    for small, absolute, endpoint in ROWS
+    for method in (small, small.upper())
+    for path in (absolute, absolute[1:])
 }

@@ -1,6 +1,6 @@
 """The chunks of a chat stream, merged into the response that they add up to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -20,7 +20,7 @@ class Pieces(list[str]):
 
 
 class ChatAccumulator:
-    """`feed` takes chunks, models or dicts; `settle` gives the response; nothing is parsed twice."""
+    """`take` takes chunks, models or dicts; `settle` gives the response; nothing is parsed twice."""
 
     __slots__ = ("_choices", "_head", "_usage", "bearing")
 
@@ -35,32 +35,34 @@ class ChatAccumulator:
         """Whether every choice that was seen has its finish reason."""
         return bool(self._choices) and all(choice["finish_reason"] for choice in self._choices.values())
 
-    def feed(self, chunks: Iterable[Any]) -> None:
-        """Take some more chunks. The common one, a piece of one choice's text, is taken without a single call."""
-        for chunk in chunks:
-            try:
-                own = chunk.__dict__
-                (choice,) = own["choices"]
-                inner = choice.__dict__
-                delta = inner["delta"].__dict__
-                content = self._choices[inner["index"]]["message"]["content"]
-                for key in delta:
-                    if delta[key] is not None and key != "content":
-                        break
-                else:
-                    if (
-                        delta["content"].__class__ is str
-                        and own["usage"] is None
-                        and inner["finish_reason"] is None
-                        and inner["logprobs"] is None
-                        and not inner["delta"].__pydantic_extra__
-                    ):
-                        content += [delta["content"]]
-                        self.bearing += delta["content"] != ""
-                        continue
-            except (AttributeError, KeyError, TypeError, ValueError):
-                pass  # not the common one
-            self._take(chunk)
+    def take(self, chunk: Any) -> None:
+        """Take one more chunk, of which nothing is kept: the caller may change it as soon as it has it.
+
+        The common one, a piece of one choice's text, is taken without a single call.
+        """
+        try:
+            own = chunk.__dict__
+            (choice,) = own["choices"]
+            inner = choice.__dict__
+            delta = inner["delta"].__dict__
+            content = self._choices[inner["index"]]["message"]["content"]
+            for key in delta:
+                if delta[key] is not None and key != "content":
+                    break
+            else:
+                if (
+                    delta["content"].__class__ is str
+                    and own["usage"] is None
+                    and inner["finish_reason"] is None
+                    and inner["logprobs"] is None
+                    and not inner["delta"].__pydantic_extra__
+                ):
+                    content += [delta["content"]]
+                    self.bearing += delta["content"] != ""
+                    return
+        except (AttributeError, KeyError, TypeError, ValueError):
+            pass  # not the common one
+        self._take(chunk)
 
     def _take(self, chunk: Any) -> None:
         own = fields(chunk)
@@ -68,7 +70,7 @@ class ChatAccumulator:
             if key not in self._head and own.get(key):
                 self._head[key] = own[key]
         if own.get("usage") is not None:
-            self._usage = own["usage"]
+            self._usage = _copied(own["usage"])
         bearing = False
         for choice in items(own.get("choices")):
             bearing |= self._take_choice(fields(choice))
@@ -132,7 +134,7 @@ def _merge_list(into: list[Any], values: list[Any]) -> bool:
         item = whole(value)
         index = item.get("index")
         if index.__class__ is not int:
-            into.append(item or value)
+            into.append(_copied(value))
             continue
         known = next((one for one in into if one.__class__ is dict and one.get("index") == index), None)
         if known is None:
@@ -140,6 +142,14 @@ def _merge_list(into: list[Any], values: list[Any]) -> bool:
             into.append(known)
         bearing |= _merge(known, item)
     return bearing
+
+
+def _copied(value: Any) -> Any:
+    """Return plain data that nobody else holds."""
+    if value.__class__ is list:
+        return [_copied(item) for item in value]
+    own = whole(value)
+    return {key: _copied(own[key]) for key in own if own[key] is not None} if own else value
 
 
 def _joined(value: Any) -> Any:

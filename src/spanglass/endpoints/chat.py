@@ -1,11 +1,13 @@
 """Chat completions: the body that is sent, and the response or what a stream settled into."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from spanglass.credentials import without_credentials
 from spanglass.endpoints.accumulator import ChatAccumulator
 from spanglass.endpoints.endpoint import Endpoint
-from spanglass.endpoints.shapes import is_json, items, text, without_credentials
+from spanglass.endpoints.shapes import is_json, items, text
 from spanglass.plain import LARGEST, encode, fields, whole
 from spanglass.record import Message, Part, Record, ToolCall, Usage
 
@@ -35,6 +37,8 @@ def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> N
         record.input_messages = [read_message(fields(message)) for message in items(clean["messages"])]
     if "tools" in clean:
         record.tools = [*items(clean["tools"])]
+        if "stream" in clean and clean["stream"]:  # it may be long until they are written: they are the caller's
+            record.tools = json.loads(encode(record.tools))
     elif "functions" in clean:
         record.tools = [{"type": "function", "function": function} for function in items(clean["functions"])]
 

@@ -1,13 +1,13 @@
 """What an endpoint is: a value, found by the method and path of a request."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from spanglass.record import Record
 
 
 class Accumulates(Protocol):
-    """Takes the chunks of a stream, in batches, and settles into the shape of a response."""
+    """Takes the chunks of a stream, and settles into the shape of a response."""
 
     bearing: int
     """Chunks so far that carried content."""
@@ -17,8 +17,8 @@ class Accumulates(Protocol):
         """Whether the model has said that it is done."""
         ...
 
-    def feed(self, chunks: Iterable[Any]) -> None:
-        """Take some more chunks."""
+    def take(self, chunk: Any) -> None:
+        """Take one more chunk, and keep nothing of it that may change."""
         ...
 
     def settle(self) -> Mapping[str, Any]:

@@ -1,23 +1,9 @@
 """Reading what the SDK holds without trusting a type."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from spanglass.plain import LARGEST, encode, fields
-
-# Never recorded, whoever put them into a body; in every spelling, so that looking one up is one step.
-CREDENTIALS = frozenset(
-    spelled
-    for words in (["api", "key"], ["authorization"], ["headers"], ["extra", "headers"])
-    for join in ("", "_", "-")
-    for spelled in (
-        join.join(words),
-        join.join(words).upper(),
-        join.join(word.title() for word in words),
-        join.join([words[0], *(word.title() for word in words[1:])]),
-    )
-)
+from spanglass.plain import LARGEST, encode
 
 
 def items(value: Any) -> "list[Any] | tuple[Any, ...]":
@@ -44,18 +30,3 @@ def is_json(given: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the body itself, or, where it or one of its tools holds credentials, a copy without them."""
-    tools = items(body["tools"]) if "tools" in body else ()
-    for holder in (body, *tools):
-        for key in fields(holder):
-            if key in CREDENTIALS:
-                clean = {name: body[name] for name in body if name not in CREDENTIALS}
-                return {**clean, "tools": [_stripped(tool) for tool in tools]} if tools else clean
-    return body
-
-
-def _stripped(tool: Any) -> Any:
-    return {key: value for key, value in fields(tool).items() if key not in CREDENTIALS} or tool

@@ -72,8 +72,7 @@ class BatchProcessor(SpanProcessor):
 
     def _begin(self) -> None:
         """Start with an empty queue: a forked child has no thread, and its parent sends what was waiting."""
-        # The lock is reentrant because a signal can interrupt its owner, and the signal's own work flushes.
-        self._changed = threading.Condition(threading.RLock())
+        self._changed = threading.Condition()
         self._queue: deque[ReadableSpan] = deque()
         self._ended = self._settled = self._goal = 0
         self._full_told = False

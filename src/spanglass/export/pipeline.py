@@ -81,6 +81,8 @@ class Pipeline:
     def leave(self) -> None:
         """Send the last spans of the process, within five seconds; a receiver that fails is given up sooner."""
         began = time.monotonic()
+        for outlet in self._outlets.values():
+            outlet.processor.hurry()  # what has ended goes, even if something holds up what has not
         with guard:
             finish_open()
         if self._flush_outlets(began + BRIEF):

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from spanglass.credentials import scrub_url
 from spanglass.record import Attempt, Record, StreamStats
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
-from spanglass.writers.redaction import scrub_url
 from spanglass.writers.table import NANOSECONDS, durations, table
 from spanglass.writers.writer import Writer
 

@@ -1,0 +1,294 @@
+"""Credentials: what a client's are, and taking them out of texts, URLs, failures and bodies, hidden content or not."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, cast
+from urllib.parse import unquote
+
+from spanglass.guard import foreign
+from spanglass.plain import DEPTH, fields, whole
+from spanglass.record import Failure
+
+REDACTED = "__REDACTED__"
+
+# Of a text. Each pattern passes over it once, whatever it is: no two of its starts can run over the same characters.
+
+# By their form alone.
+_FORMS = re.compile(
+    r"""
+    (?<=://)[^\s/?#"'<>]+(?=@)                                  # userinfo in a URL
+    | (?<![A-Za-z0-9])(?:
+        (?:(?:sk|gsk|xai)[-_]|sess-)[\w*-]{8,}                  # OpenAI and its kin, also half masked by the provider
+        | AIza[\w-]{35} | (?:AKIA|ASIA)[A-Z0-9]{16}             # Google, AWS
+    )
+    | (?<![\w.-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*                   # JSON web tokens
+    """,
+    re.VERBOSE,
+)
+# By the name before them, which stays.
+_NAMED = re.compile(
+    r"""
+    ([?&\#;]                                                    # parameters of a URL
+        (?=code= | [\w.%-]*?(?:
+            key|token|secret|passw|pwd|passphrase|signature|credential|auth(?!ors?=)
+            | (?<![a-z])(?:sig|pass|pw|jwt)(?![a-z])
+        ))
+        [\w.%-]+=
+    )[^\s&\#"'<>]+
+    | (                                                         # `api-key: …`, `"api_key": "…"`, `API key provided: …`
+        (?:(?:api|access|auth|subscription)[-_\ ]?(?:key|token)|client[-_\ ]?secret|authorization|password)
+        (?:\ provided)?\\?["']?\s{0,8}[:=]\s{0,8}\\?["']?(?:(?:bearer|basic)\s{1,8})?
+    )[^\s"'\\&,;<>(){}\[\]]+
+    | (\bbearer\s{1,8})(?!(?:auth|token)[\s,;()])[^\s"'\\,;<>()]+
+    | (header\ value:?\ b?(?P<quote>["']))(?:(?!(?P=quote))[^\\\n]|\\.)+   # one that HTTP does not take
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_NAMES = (1, 2, 3, 4)
+_URL_USERINFO = re.compile(r"^([^/?#]*://)[^/?#]*@")
+# Longer than any blank that a pattern passes over.
+_SEAM = "\n" * 9 + "\x1f"
+
+
+def _after_its_name(found: "re.Match[str]") -> str:
+    return next(found[name] for name in _NAMES if found[name]) + REDACTED
+
+
+def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Return the text without the secrets, as they are and as `repr` writes them, and whatever looks like one."""
+    return _NAMED.sub(_after_its_name, _FORMS.sub(REDACTED, _without(text, secrets) if secrets else text))
+
+
+def _without(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        for spelled in (secret, f"{secret!r}"[1:-1]):
+            if spelled in text:
+                text = text.replace(spelled, REDACTED)
+    return text
+
+
+def scrub_url(url: str, secrets: tuple[str, ...] = ()) -> str:
+    """Return the URL without the credentials in it; all that stands before its host's `@` counts as userinfo."""
+    return _scrub_known_url(_without(url, secrets) if secrets else url)
+
+
+def _scrub_url(url: str) -> str:
+    return scrub(_URL_USERINFO.sub(rf"\1{REDACTED}@", url))
+
+
+_scrub_known_url = lru_cache(maxsize=64)(_scrub_url)  # a program calls few
+
+
+def scrub_failure(failure: Failure, secrets: tuple[str, ...] = ()) -> None:
+    """Take the credentials out of a failure's texts, in place."""
+    # All at once, on lines of their own: each pass costs.
+    text = (
+        f"{failure.code or ''}{_SEAM}{failure.param or ''}{_SEAM}{failure.api_type or ''}{_SEAM}"
+        f"{failure.request_id or ''}{_SEAM}{failure.message}{_SEAM}{failure.stacktrace or ''}"
+    )
+    code, param, api_type, request_id, failure.message, stacktrace = scrub(text, secrets).split(_SEAM, 5)
+    failure.code = failure.code and code
+    failure.param = failure.param and param
+    failure.api_type = failure.api_type and api_type
+    failure.request_id = failure.request_id and request_id
+    failure.stacktrace = failure.stacktrace and stacktrace
+
+
+# Of a client.
+
+_HELD = ("api_key", "_azure_ad_token", "admin_api_key", "webhook_secret")
+_HEADERS = re.compile(r"(?i)key|token|secret|auth|cookie|passw|credential").search
+_SHORTEST = 8  # what is shorter may stand in any word
+
+
+def secrets_of(client: Any, headers: Any) -> tuple[str, ...]:
+    """Return the secrets that an SDK client sends, and those in a mapping of headers; the longest first."""
+    found: list[str] = []
+    for read, source in ((_held, client), (_password, client), (_default_headers, client), (_of_headers, headers)):
+        found += foreign(read, source) or ()
+    secrets = {spelled for secret in found for spelled in (secret, secret.strip()) if len(spelled) >= _SHORTEST}
+    return tuple(sorted(secrets, key=lambda secret: (-len(secret), secret)))
+
+
+def _held(client: Any) -> list[str]:
+    own = fields(client)
+    held = [own[name] if name in own else foreign(attrgetter(name), client) for name in _HELD]
+    return [secret for secret in held if secret.__class__ is str]
+
+
+def _password(client: Any) -> list[str]:
+    userinfo: bytes = client._base_url.userinfo  # noqa: SLF001 - the public property does more than to return it
+    password = userinfo.decode().partition(":")[2] if userinfo else ""
+    return [password, unquote(password)] if password else []
+
+
+def _default_headers(client: Any) -> list[str]:
+    return _of_headers(client._custom_headers)  # noqa: SLF001 - the public property makes a new dict
+
+
+def _of_headers(headers: Any) -> list[str]:
+    if not headers or not isinstance(headers, Mapping):
+        return []
+    found: list[str] = []
+    for name, value in cast("Mapping[Any, Any]", headers).items():
+        if isinstance(name, str) and isinstance(value, str) and _HEADERS(name):
+            found += (value, value.partition(" ")[2])  # as it is, and without a scheme such as Bearer
+    return found
+
+
+# Of a body.
+
+
+def _spelled(*names: str) -> Iterator[str]:
+    """Yield the names in every usual spelling, so that looking one up is one step."""
+    for words in (name.split() for name in names):
+        for join in ("", "_", "-"):
+            yield join.join(words)
+            yield join.join(words).upper()
+            yield join.join(word.title() for word in words)
+            yield join.join([words[0], *(word.title() for word in words[1:])])
+
+
+# Never recorded, whoever put them into a body.
+CREDENTIALS = frozenset(_spelled("api key", "authorization", "headers", "extra headers", "extra query"))
+# Nor these, in what the API does not know.
+SECRETS = CREDENTIALS | frozenset(
+    _spelled(
+        "key", "connection string", "encoded api key", "access token", "password", "secret", "token", "client secret",
+        "api token", "auth token", "bearer token", "refresh token", "private key", "secret key", "subscription key",
+        "credentials", "vertex credentials", "aws secret access key", "aws session token",
+    )
+)  # fmt: skip
+# The SDK's own names for what a chat takes.
+PARAMETERS = frozenset({
+    "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
+    "max_tokens", "messages", "metadata", "modalities", "model", "moderation", "n", "parallel_tool_calls",
+    "prediction", "presence_penalty", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
+    "reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store", "stream",
+    "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity",
+    "web_search_options",
+})  # fmt: skip
+# The parts of a message that hold a URL, and the field that it stands in.
+_URLS = {"image_url": "url", "video_url": "url", "audio_url": "url", "file": "file_data"}
+_PLAIN = frozenset({bool, int, float, type(None)})
+_GONE: Any = object()
+
+
+def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the body itself, or, where it holds credentials, a copy without them."""
+    changed: dict[str, Any] = {}
+    for key in body:
+        value = body[key]
+        if key in _CLEANED:
+            clean = _CLEANED[key](value)
+        elif key in PARAMETERS:
+            continue
+        elif key in SECRETS:
+            clean = _GONE
+        elif value.__class__ in _PLAIN:
+            continue
+        else:
+            clean = foreign(_unknown, value)
+        if clean is not value:
+            changed[key] = clean
+    return _changed(body, changed) if changed else body
+
+
+def _changed(own: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**own, **changed}
+    return {key: merged[key] for key in merged if merged[key] is not _GONE}
+
+
+def _tools(tools: Any) -> Any:
+    if tools.__class__ is not list and tools.__class__ is not tuple:
+        return foreign(_unknown, tools)
+    clean: list[Any] | None = None
+    for number, tool in enumerate(tools):
+        own = fields(tool)
+        if "type" in own and own["type"] == "function":
+            found = [key for key in own if key in CREDENTIALS]
+            new = _changed(own, dict.fromkeys(found, _GONE)) if found else tool
+        else:
+            new = foreign(_unknown, tool)
+        if new is not tool:
+            clean = clean or [*tools]
+            clean[number] = new
+    return tools if clean is None else clean
+
+
+def _messages(messages: Any) -> Any:
+    """Return the messages themselves, or a list in which no URL holds credentials. The usual one costs no call."""
+    if messages.__class__ is not list and messages.__class__ is not tuple:
+        return messages
+    clean: list[Any] | None = None
+    number = -1
+    for message in messages:
+        number += 1
+        own = message if message.__class__ is dict else fields(message)
+        content = own["content"] if "content" in own else None
+        if content.__class__ is not list and content.__class__ is not tuple:
+            continue
+        parts = [_part(part) for part in content]
+        if any(new is not old for new, old in zip(parts, content, strict=True)):
+            clean = clean or [*messages]
+            clean[number] = {**own, "content": parts}
+    return messages if clean is None else clean
+
+
+def _part(part: Any) -> Any:
+    own = fields(part)
+    for kind in own:
+        if kind in _URLS:
+            holder, name = own[kind], _URLS[kind]
+            if holder.__class__ is str:
+                url = _public(holder)
+                return part if url is holder else {**own, kind: url}
+            held = fields(holder)
+            url = _public(held[name]) if name in held else None
+            if url is not None and url is not held[name]:
+                return {**own, kind: {**held, name: url}}
+    return part
+
+
+def _public(url: Any) -> Any:
+    """Return a URL itself, or without its credentials. What is data, and may be large, is left as it is."""
+    if url.__class__ is not str or "://" not in url[:16]:
+        return url
+    clean = _scrub_url(url)
+    return url if clean == url else clean
+
+
+_CLEANED: dict[str, Callable[[Any], Any]] = {"messages": _messages, "tools": _tools}
+
+
+def _unknown(value: Any) -> Any:
+    return _walk(value, {}, DEPTH)
+
+
+def _walk(value: Any, met: dict[int, Any], depth: int) -> Any:
+    """Return the value itself, or a copy without credentials; what holds itself, or is too deep, ends in a mark."""
+    if value.__class__ in _PLAIN:
+        return value
+    if isinstance(value, str):
+        clean = scrub(value)
+        return value if clean == value else clean
+    if id(value) in met:
+        return met[id(value)]
+    if depth == 0:
+        return "…"
+    met[id(value)] = "…"
+    met[id(value)] = clean = _walk_inside(value, met, depth - 1)
+    return clean
+
+
+def _walk_inside(value: Any, met: dict[int, Any], depth: int) -> Any:
+    if isinstance(value, (list, tuple)):
+        old = cast("list[Any]", value)
+        new = [_walk(item, met, depth) for item in old]
+        return value if all(one is other for one, other in zip(new, old, strict=True)) else new
+    own = whole(value)
+    changed = {key: _GONE if key in SECRETS else _walk(own[key], met, depth) for key in own}
+    changed = {key: changed[key] for key in changed if changed[key] is not own[key]}
+    return _changed(own, changed) if changed else value
