@@ -13,7 +13,7 @@ def test_encode() -> None:
     circle: list[Any] = [1]
     circle += [circle]
     deep: Any = 0
-    for _ in range(5000):
+    for _ in range(200_000):
         deep = [deep]
 
     assert encode({"a": ["Ω", 0.5, None]}) == '{"a":["Ω",0.5,null]}'

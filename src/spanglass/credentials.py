@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -46,22 +46,17 @@ _NAMED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_NAMES = (1, 2, 3, 4)
 _URL_USERINFO = re.compile(r"^([^/?#]*://)[^/?#]*@")
 # Longer than any blank that a pattern passes over.
 _SEAM = "\n" * 9 + "\x1f"
 
 
 def _after_its_name(found: "re.Match[str]") -> str:
-    return next(found[name] for name in _NAMES if found[name]) + REDACTED
+    return found[found.lastindex or 0] + REDACTED
 
 
-def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return the text without the secrets, as they are and as `repr` writes them, and whatever looks like one."""
-    return _NAMED.sub(_after_its_name, _FORMS.sub(REDACTED, _without(text, secrets) if secrets else text))
-
-
-def _without(text: str, secrets: tuple[str, ...]) -> str:
+def without_secrets(text: str, secrets: tuple[str, ...]) -> str:
+    """Return the text without the secrets, as they are and as `repr` writes them."""
     for secret in secrets:
         for spelled in (secret, f"{secret!r}"[1:-1]):
             if spelled in text:
@@ -69,16 +64,19 @@ def _without(text: str, secrets: tuple[str, ...]) -> str:
     return text
 
 
-def scrub_url(url: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return the URL without the credentials in it; all that stands before its host's `@` counts as userinfo."""
-    return _scrub_known_url(_without(url, secrets) if secrets else url)
+def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Return the text without the secrets, and without whatever looks like one."""
+    return _NAMED.sub(_after_its_name, _FORMS.sub(REDACTED, without_secrets(text, secrets) if secrets else text))
 
 
 def _scrub_url(url: str) -> str:
     return scrub(_URL_USERINFO.sub(rf"\1{REDACTED}@", url))
 
 
-_scrub_known_url = lru_cache(maxsize=64)(_scrub_url)  # a program calls few
+@lru_cache(maxsize=64)  # a program calls few
+def scrub_url(url: str) -> str:
+    """Return the URL without the credentials in it; all that stands before its host's `@` counts as userinfo."""
+    return _scrub_url(url)
 
 
 def scrub_failure(failure: Failure, secrets: tuple[str, ...] = ()) -> None:
@@ -101,40 +99,50 @@ def scrub_failure(failure: Failure, secrets: tuple[str, ...] = ()) -> None:
 _HELD = ("api_key", "_azure_ad_token", "admin_api_key", "webhook_secret")
 _HEADERS = re.compile(r"(?i)key|token|secret|auth|cookie|passw|credential").search
 _SHORTEST = 8  # what is shorter may stand in any word
+_BLANK = "\t\n\r "
 
 
 def secrets_of(client: Any, headers: Any) -> tuple[str, ...]:
     """Return the secrets that an SDK client sends, and those in a mapping of headers; the longest first."""
+    # Few calls, here and below: each failed call asks for them.
     found: list[str] = []
-    for read, source in ((_held, client), (_password, client), (_default_headers, client), (_of_headers, headers)):
-        found += foreign(read, source) or ()
-    secrets = {spelled for secret in found for spelled in (secret, secret.strip()) if len(spelled) >= _SHORTEST}
-    return tuple(sorted(secrets, key=lambda secret: (-len(secret), secret)))
+    foreign(_gather, (client, headers, found))
+    secrets: list[str] = []
+    for secret in found:
+        if secret[_SHORTEST - 1 :]:
+            secrets += [secret]
+            if secret[0] in _BLANK or secret[-1] in _BLANK:
+                secrets += [stripped for stripped in [secret.strip()] if stripped[_SHORTEST - 1 :]]
+    return tuple(sorted(secrets, key=len, reverse=True) if secrets[1:] else secrets)
 
 
-def _held(client: Any) -> list[str]:
-    own = fields(client)
-    held = [own[name] if name in own else foreign(attrgetter(name), client) for name in _HELD]
-    return [secret for secret in held if secret.__class__ is str]
+def _gather(sources: tuple[Any, Any, list[str]]) -> None:
+    """Fill the list, the surest first: whoever raises keeps only what comes later from it."""
+    client, headers, found = sources
+    own = client.__dict__
+    for name in _HELD:
+        if name in own and own[name].__class__ is str:
+            found += [own[name]]
+    if "api_key" not in own:  # a subclass has made it a property
+        found += [key for key in [foreign(attrgetter("api_key"), client)] if key.__class__ is str]
+    for given in (own["_custom_headers"] if "_custom_headers" in own else None, headers):
+        try:
+            known = {**given}
+        except TypeError:  # not a mapping
+            continue
+        if known:
+            found += _of_headers(known)
+    userinfo = own["_base_url"].userinfo
+    if userinfo:
+        password = userinfo.decode().partition(":")[2]
+        found += [password, unquote(password)]
 
 
-def _password(client: Any) -> list[str]:
-    userinfo: bytes = client._base_url.userinfo  # noqa: SLF001 - the public property does more than to return it
-    password = userinfo.decode().partition(":")[2] if userinfo else ""
-    return [password, unquote(password)] if password else []
-
-
-def _default_headers(client: Any) -> list[str]:
-    return _of_headers(client._custom_headers)  # noqa: SLF001 - the public property makes a new dict
-
-
-def _of_headers(headers: Any) -> list[str]:
-    if not headers or not isinstance(headers, Mapping):
-        return []
+def _of_headers(headers: dict[Any, Any]) -> list[str]:
     found: list[str] = []
-    for name, value in cast("Mapping[Any, Any]", headers).items():
+    for name, value in headers.items():
         if isinstance(name, str) and isinstance(value, str) and _HEADERS(name):
-            found += (value, value.partition(" ")[2])  # as it is, and without a scheme such as Bearer
+            found += [value, value.partition(" ")[2]]  # as it is, and without a scheme such as Bearer
     return found
 
 
@@ -173,6 +181,7 @@ PARAMETERS = frozenset({
 # The parts of a message that hold a URL, and the field that it stands in.
 _URLS = {"image_url": "url", "video_url": "url", "audio_url": "url", "file": "file_data"}
 _PLAIN = frozenset({bool, int, float, type(None)})
+_LISTS = frozenset({list, tuple})
 _GONE: Any = object()
 
 
@@ -201,39 +210,40 @@ def _changed(own: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, An
     return {key: merged[key] for key in merged if merged[key] is not _GONE}
 
 
+def _each(clean: Callable[[Any], Any], items: Any) -> Any:
+    """Return the list itself, or one with what has changed."""
+    cleaned = [clean(item) for item in items]
+    return items if all(map(is_, cleaned, items)) else cleaned
+
+
 def _tools(tools: Any) -> Any:
-    if tools.__class__ is not list and tools.__class__ is not tuple:
-        return foreign(_unknown, tools)
-    clean: list[Any] | None = None
-    for number, tool in enumerate(tools):
-        own = fields(tool)
-        if "type" in own and own["type"] == "function":
-            found = [key for key in own if key in CREDENTIALS]
-            new = _changed(own, dict.fromkeys(found, _GONE)) if found else tool
-        else:
-            new = foreign(_unknown, tool)
-        if new is not tool:
-            clean = clean or [*tools]
-            clean[number] = new
-    return tools if clean is None else clean
+    return _each(_tool, tools) if tools.__class__ in _LISTS else foreign(_unknown, tools)
+
+
+def _tool(tool: Any) -> Any:
+    own = fields(tool)
+    if "type" not in own or own["type"] != "function":
+        return foreign(_unknown, tool)
+    for key in own:
+        if key in CREDENTIALS:
+            return {name: own[name] for name in own if name not in CREDENTIALS}
+    return tool
 
 
 def _messages(messages: Any) -> Any:
     """Return the messages themselves, or a list in which no URL holds credentials. The usual one costs no call."""
-    if messages.__class__ is not list and messages.__class__ is not tuple:
+    if messages.__class__ not in _LISTS:
         return messages
     clean: list[Any] | None = None
     number = -1
     for message in messages:
         number += 1
         own = message if message.__class__ is dict else fields(message)
-        content = own["content"] if "content" in own else None
-        if content.__class__ is not list and content.__class__ is not tuple:
-            continue
-        parts = [_part(part) for part in content]
-        if any(new is not old for new, old in zip(parts, content, strict=True)):
-            clean = clean or [*messages]
-            clean[number] = {**own, "content": parts}
+        if "content" in own and own["content"].__class__ in _LISTS:
+            parts = _each(_part, own["content"])
+            if parts is not own["content"]:
+                clean = clean or [*messages]
+                clean[number] = {**own, "content": parts}
     return messages if clean is None else clean
 
 
@@ -285,9 +295,7 @@ def _walk(value: Any, met: dict[int, Any], depth: int) -> Any:
 
 def _walk_inside(value: Any, met: dict[int, Any], depth: int) -> Any:
     if isinstance(value, (list, tuple)):
-        old = cast("list[Any]", value)
-        new = [_walk(item, met, depth) for item in old]
-        return value if all(one is other for one, other in zip(new, old, strict=True)) else new
+        return _each(lambda item: _walk(item, met, depth), value)
     own = whole(value)
     changed = {key: _GONE if key in SECRETS else _walk(own[key], met, depth) for key in own}
     changed = {key: changed[key] for key in changed if changed[key] is not own[key]}

@@ -95,8 +95,8 @@ ODD = {
     "a string": Odd(b'"hm"', OBJECT),
     "bad JSON": Odd(b'{"id": ', TEXT),
     "bad UTF-8": Odd(b'{"id":"\xff"}', {**OBJECT, "spanglass.response.id": "\ufffd"}, shown='{"id":"\ufffd"}'),
-    "too deep": Odd(b'{"choices":' + b"[" * 5000 + b"]" * 5000 + b"}", TEXT),
-    "too many digits": Odd(b'{"created":' + b"9" * 5000 + b"}", TEXT),
+    "too deep": Odd(b'{"choices":' + b"[" * 200_000 + b"]" * 5000 + b"}", TEXT),
+    "too many digits": Odd(b'{"created":' + b"9" * 200_000 + b"}", TEXT),
 }
 
 

@@ -40,6 +40,6 @@ def _text(error: BaseException) -> tuple[str, str | None]:
 
 
 def _texts(error: BaseException) -> tuple[str, str | None]:
-    """Return the message, and the traceback as Python prints it, of each exception in the chain the innermost frames."""
+    """Return the message, and the traceback as Python prints it, with the innermost frames of each exception."""
     frames = "".join(traceback.format_exception(error.__class__, error, error.__traceback__, -FRAMES))
     return _text(error)[0], f"{frames[:LONGEST]}…" if frames[LONGEST:] else frames

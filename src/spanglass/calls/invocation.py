@@ -31,6 +31,7 @@ T = TypeVar("T")
 OLDER = "suppress_instrumentation"
 # What a settled call holds.
 SETTLED = Record("", "", "")
+NOWHERE = Context()
 SENTINELS = frozenset({"NotGiven", "Omit"})
 
 
@@ -206,7 +207,7 @@ class Invocation:
             self.stream.clear()
         # Requests and streams that the caller keeps hold this call.
         self._result = self.response = self.stream = self._body = None
-        self.record = SETTLED
+        self.record, self.span, self._context, self._previous = SETTLED, trace.INVALID_SPAN, NOWHERE, NOWHERE
 
     def _complete(self, outcome: str) -> None:
         record = self.record

@@ -149,7 +149,8 @@ def _copied(value: Any) -> Any:
     if value.__class__ is list:
         return [_copied(item) for item in value]
     own = whole(value)
-    return {key: _copied(own[key]) for key in own if own[key] is not None} if own else value
+    sent = getattr(value, "__pydantic_fields_set__", own)  # a model also has the fields that nobody sent
+    return {key: _copied(own[key]) for key in own if key in sent or own[key] is not None} if own else value
 
 
 def _joined(value: Any) -> Any:

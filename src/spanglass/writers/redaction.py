@@ -6,8 +6,8 @@ from dataclasses import fields
 from typing import Any
 
 from spanglass.credentials import PARAMETERS, REDACTED
-from spanglass.credentials import scrub_failure as scrub_failure
-from spanglass.credentials import scrub_url as scrub_url
+from spanglass.credentials import scrub_failure as scrub_failure  # noqa: PLC0414 - until calls/ imports from there
+from spanglass.credentials import scrub_url as scrub_url  # noqa: PLC0414 - until calls/ imports from there
 from spanglass.record import Attempt, Failure, Message, Record, ToolCall, Usage
 from spanglass.semconv import openinference as oi
 
@@ -16,7 +16,7 @@ Reduce = Callable[[Any], Any]
 # What of a record says nothing of the content. Every other field is emptied, those of later versions too.
 KEPT = frozenset({
     "name", "kind", "operation", "start", "duration", "system", "provider", "address", "port", "helper", "streamed",
-    "stream", "split",
+    "succeeded", "stream", "split",
 })  # fmt: skip
 KEPT_CONTEXT = frozenset({oi.SESSION_ID, oi.USER_ID, oi.TAG_TAGS, oi.METADATA})
 
@@ -114,8 +114,10 @@ _USAGE: dict[str, Reduce] = {**{field.name: _count for field in fields(Usage)}, 
 
 
 def _message(message: Message) -> Message:
-    told = _only(_MESSAGE, message)
-    return Message(**told | {"content": REDACTED}) if message.parts else Message(**told)
+    told = Message(**_only(_MESSAGE, message))
+    if message.parts:
+        told.content = REDACTED
+    return told
 
 
 def _messages(messages: list[Message]) -> list[Message]:
