@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from operator import attrgetter, is_
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 from spanglass.guard import foreign
@@ -117,7 +117,7 @@ def secrets_of(client: Any, headers: Any) -> tuple[str, ...]:
 
 
 def _gather(sources: tuple[Any, Any, list[str]]) -> None:
-    """Fill the list, the surest first: whoever raises keeps only what comes later from it."""
+    """Fill the list, the surest first: what raises costs only what comes after it."""
     client, headers, found = sources
     own = client.__dict__
     for name in _HELD:
@@ -125,17 +125,18 @@ def _gather(sources: tuple[Any, Any, list[str]]) -> None:
             found += [own[name]]
     if "api_key" not in own:  # a subclass has made it a property
         found += [key for key in [foreign(attrgetter("api_key"), client)] if key.__class__ is str]
-    for given in (own["_custom_headers"] if "_custom_headers" in own else None, headers):
+    own_headers: Any = own["_custom_headers"] if "_custom_headers" in own else None  # noqa: SIM401 - free of a call
+    for given in (own_headers, headers):
         try:
-            known = {**given}
+            known: dict[Any, Any] = {**given}
         except TypeError:  # not a mapping
             continue
         if known:
             found += _of_headers(known)
     userinfo = own["_base_url"].userinfo
     if userinfo:
-        password = userinfo.decode().partition(":")[2]
-        found += [password, unquote(password)]
+        user, _, password = userinfo.decode().partition(":")
+        found += [password or user, unquote(password or user)]
 
 
 def _of_headers(headers: dict[Any, Any]) -> list[str]:

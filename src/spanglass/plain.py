@@ -64,23 +64,25 @@ def encode(value: Any) -> str:
 
 
 def _encode_plain(value: Any) -> str:
-    return _encode(_plain(value, DEPTH))
+    return _encode(_plain(value, ()))
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _plain(value: Any, path: tuple[int, ...]) -> Any:
+    """Return what JSON has a word for; `path` has the identities of all that holds the value, which may be itself."""
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
         return value if -LARGEST <= value < LARGEST else f"{value:#x}"
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    if depth == 0:
+    if len(path) == DEPTH or id(value) in path:
         return "…"
+    inner = (*path, id(value))
     if isinstance(value, (list, tuple)):
-        return [_plain(item, depth - 1) for item in cast("list[Any]", value)]
+        return [_plain(item, inner) for item in cast("list[Any]", value)]
     own = whole(value)
-    return {_key(key): _plain(own[key], depth - 1) for key in own} or _word(value)
+    return {_key(key): _plain(own[key], inner) for key in own} or _word(value)
 
 
 def _key(key: Any) -> str:
-    return key if key.__class__ is str else _encode(_plain(key, 1))
+    return key if key.__class__ is str else _encode(_plain(key, ()))

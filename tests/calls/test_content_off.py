@@ -164,7 +164,6 @@ def test_nothing_said_is_told(
     assert CANARY not in everything(captured)
 
 
-@pytest.mark.xfail(reason="the URL of an attempt keeps the query that the caller added")
 def test_query(flavour: Flavour, server: OpenAIServer) -> None:
     """What a caller adds to the URL may say anything, and is hidden too."""
     with captured_spans(content="off", attempt_spans="always") as captured:

@@ -3,17 +3,19 @@
 import traceback
 from typing import Any
 
+from spanglass.credentials import scrub_failure
 from spanglass.endpoints.shapes import text
 from spanglass.guard import foreign
 from spanglass.record import Failure
-from spanglass.writers.redaction import scrub_failure
 
 FRAMES = 20
 LONGEST = 20_000
+# Read beyond the longest, so that no credential stands half before the end when it is looked for.
+MARGIN = 1_000
 
 
-def read_failure(error: BaseException, *, trace: bool = True) -> Failure:
-    """Return the failure that an exception is; `trace` adds the innermost frames of its traceback."""
+def read_failure(error: BaseException, secrets: tuple[str, ...] = (), *, trace: bool = True) -> Failure:
+    """Return the failure that an exception is, without the secrets; `trace` adds its traceback's innermost frames."""
     kind = error.__class__
     module = kind.__module__
     own: dict[str, Any] = error.__dict__
@@ -24,22 +26,30 @@ def read_failure(error: BaseException, *, trace: bool = True) -> Failure:
         message=message,
         stacktrace=stacktrace,
         status=status if status.__class__ is int else None,
-        code=text(own["code"] if "code" in own else None),
-        param=text(own["param"] if "param" in own else None),
-        api_type=text(own["type"] if "type" in own else None),
-        request_id=text(own["request_id"] if "request_id" in own else None),
+        code=_told(own, "code"),
+        param=_told(own, "param"),
+        api_type=_told(own, "type"),
+        request_id=_told(own, "request_id"),
         cancelled=not isinstance(error, Exception),
     )
-    scrub_failure(failure)
+    scrub_failure(failure, secrets)
+    if failure.message[LONGEST:]:
+        failure.message = f"{failure.message[:LONGEST]}…"
+    if failure.stacktrace is not None and failure.stacktrace[LONGEST:]:
+        failure.stacktrace = f"{failure.stacktrace[:LONGEST]}…"
     return failure
 
 
+def _told(own: dict[str, Any], key: str) -> str | None:
+    value = own[key] if key in own else None
+    return value if value is None or value.__class__ is str else text(value)
+
+
 def _text(error: BaseException) -> tuple[str, str | None]:
-    told = str(error)
-    return f"{told[:LONGEST]}… ({len(told)} characters)" if told[LONGEST:] else told, None
+    return str(error)[: LONGEST + MARGIN], None
 
 
 def _texts(error: BaseException) -> tuple[str, str | None]:
     """Return the message, and the traceback as Python prints it, with the innermost frames of each exception."""
     frames = "".join(traceback.format_exception(error.__class__, error, error.__traceback__, -FRAMES))
-    return _text(error)[0], f"{frames[:LONGEST]}…" if frames[LONGEST:] else frames
+    return str(error)[: LONGEST + MARGIN], frames[: LONGEST + MARGIN]

@@ -19,6 +19,7 @@ from spanglass.calls.server import server_of
 from spanglass.calls.stream import StreamState
 from spanglass.calls.tracing import Tracing
 from spanglass.calls.unfinished import collecting, drain, hold, lose, lost, release
+from spanglass.credentials import secrets_of, without_secrets
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.shapes import text
 from spanglass.guard import guard
@@ -32,6 +33,7 @@ OLDER = "suppress_instrumentation"
 # What a settled call holds.
 SETTLED = Record("", "", "")
 NOWHERE = Context()
+NOBODY = (None, None)
 SENTINELS = frozenset({"NotGiven", "Omit"})
 
 
@@ -44,6 +46,8 @@ class Invocation:
         "_previous",
         "_read",
         "_result",
+        "_secrets",
+        "_sender",
         "endpoint",
         "origin",
         "outer",
@@ -56,7 +60,15 @@ class Invocation:
     )
 
     def __init__(  # noqa: PLR0913, PLR0917 - all that begin() has found
-        self, tracing: Tracing, endpoint: Endpoint, record: Record, span: Span, context: Context, origin: int, body: Any
+        self,
+        tracing: Tracing,
+        endpoint: Endpoint,
+        record: Record,
+        span: Span,
+        context: Context,
+        origin: int,
+        body: Any,
+        sender: tuple[Any, Any],
     ) -> None:
         self.tracing = tracing
         self.endpoint = endpoint
@@ -66,6 +78,8 @@ class Invocation:
         self.response: Any = None
         self.stream: StreamState | None = None
         self._body = body
+        self._sender = sender
+        self._secrets: tuple[str, ...] | None = None
         self._read = False
         self._result: Any = None
         self.outer: Invocation | None = None
@@ -145,12 +159,18 @@ class Invocation:
     def refuse(self, attempt: Attempt, request: Any, error: BaseException) -> None:
         """End an attempt that an exception ended."""
         attempt.end = perf_counter_ns() - self.origin
-        attempt.failure = read_failure(error, trace=False)  # a traceback stands on the call's span, once
+        attempt.failure = read_failure(error, self._hidden(), trace=False)  # the call's span has the traceback
         self._describe(attempt, request)
+
+    def _hidden(self) -> tuple[str, ...]:
+        """Return the secrets that the client sends, which the server may tell again."""
+        if self._secrets is None:
+            self._secrets = secrets_of(*self._sender)
+        return self._secrets
 
     def _describe(self, attempt: Attempt, request: Any) -> None:
         """Note where an attempt went: what only its own span tells."""
-        attempt.method, attempt.url = request.method, str(request.url)
+        attempt.method, attempt.url = request.method, without_secrets(str(request.url), self._hidden())
         attempt.address, attempt.port = self.record.address, self.record.port
 
     # The end
@@ -192,7 +212,7 @@ class Invocation:
         record.duration = at - self.origin
         if error is not None:
             with guard:
-                record.failure = read_failure(error)
+                record.failure = read_failure(error, self._hidden())
         with guard:
             self._complete(outcome)
         with guard:
@@ -206,7 +226,8 @@ class Invocation:
             release(self)
             self.stream.clear()
         # Requests and streams that the caller keeps hold this call.
-        self._result = self.response = self.stream = self._body = None
+        self._result = self.response = self.stream = self._body = self._secrets = None
+        self._sender = NOBODY
         self.record, self.span, self._context, self._previous = SETTLED, trace.INVALID_SPAN, NOWHERE, NOWHERE
 
     def _complete(self, outcome: str) -> None:
@@ -270,7 +291,7 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Tr
     if not span.is_recording() and not tracing.meters.live:
         return Unrecorded(span, context)
     tracing.read_context(record, context)
-    return Invocation(tracing, endpoint, record, span, context, noted.origin, body)
+    return Invocation(tracing, endpoint, record, span, context, noted.origin, body, (client, options.headers))
 
 
 def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation, given: Any, error: Exception) -> None:
@@ -283,7 +304,9 @@ def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation,
     span = tracing.start(record, context)
     if span.is_recording() or tracing.meters.live:
         tracing.read_context(record, context)
-        Invocation(tracing, endpoint, record, span, context, noted.origin, body).finish("", error, perf_counter_ns())
+        sender = (client, given.get("extra_headers"))
+        call = Invocation(tracing, endpoint, record, span, context, noted.origin, body, sender)
+        call.finish("", error, perf_counter_ns())
     else:
         span.end()
 

@@ -18,7 +18,7 @@ from spanglass.settings import Settings
 from spanglass.writers import writers
 from spanglass.writers.budget import fold, trim
 from spanglass.writers.extras import attempt_attributes
-from spanglass.writers.redaction import redact
+from spanglass.writers.redaction import redact, word
 from spanglass.writers.table import table
 from spanglass.writers.values import clean, clean_text
 
@@ -68,6 +68,8 @@ class Tracing:
 
     def start(self, record: Record, context: Context) -> Span:
         """Start the span of a call, with what a sampler may ask for."""
+        if self.settings.content == "off":
+            record.request_model = None if record.request_model is None else word(record.request_model)
         attributes: dict[str, Any] = {}
         for writer in self.writers:
             writer.start(record, attributes)  # its one text from outside, the model's name, is clean

@@ -6,8 +6,6 @@ from dataclasses import fields
 from typing import Any
 
 from spanglass.credentials import PARAMETERS, REDACTED
-from spanglass.credentials import scrub_failure as scrub_failure  # noqa: PLC0414 - until calls/ imports from there
-from spanglass.credentials import scrub_url as scrub_url  # noqa: PLC0414 - until calls/ imports from there
 from spanglass.record import Attempt, Failure, Message, Record, ToolCall, Usage
 from spanglass.semconv import openinference as oi
 
@@ -48,7 +46,8 @@ def _text_plain(_: Any) -> str:
     return "text/plain"
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """Return what may be a model's name, an id or a code as it is, and a mark for anything else."""
     return value if value.__class__ is str and _is_word(value) else REDACTED
 
 
@@ -83,22 +82,22 @@ def _only(rows: Mapping[str, Reduce], value: Any) -> dict[str, Any]:
     return {name: rows[name](held[name]) for name in rows if held[name] is not None}
 
 
-_TOOL_CALL: dict[str, Reduce] = {"id": _word}
+_TOOL_CALL: dict[str, Reduce] = {"id": word}
 _MESSAGE: dict[str, Reduce] = {
-    "role": _word,
+    "role": word,
     "content": _mark,
     "refusal": _mark,
     "tool_calls": lambda calls: [ToolCall(**_only(_TOOL_CALL, call)) for call in calls],
-    "tool_call_id": _word,
-    "finish_reason": _word,
+    "tool_call_id": word,
+    "finish_reason": word,
 }
 _FAILURE: dict[str, Reduce] = {
     "type": _same,
     "message": _mark,
     "status": _count,
-    "code": _word,
-    "api_type": _word,
-    "request_id": _word,
+    "code": word,
+    "api_type": word,
+    "request_id": word,
     "cancelled": _same,
 }
 _ATTEMPT: dict[str, Reduce] = {
@@ -106,8 +105,8 @@ _ATTEMPT: dict[str, Reduce] = {
     **dict.fromkeys(("wait", "wait_source", "processing_ms", "backoff", "backoff_source", "reason"), _same),
     "url": _path,
     "failure": lambda failure: Failure(**_only(_FAILURE, failure)),
-    "request_id": _word,
-    "retry_after": _word,
+    "request_id": word,
+    "retry_after": word,
     "limits": _limits,
 }
 _USAGE: dict[str, Reduce] = {**{field.name: _count for field in fields(Usage)}, "details": _counts}
@@ -125,7 +124,7 @@ def _messages(messages: list[Message]) -> list[Message]:
 
 
 REDUCED: dict[str, Reduce] = {
-    **dict.fromkeys(("request_model", "response_model", "response_id", "service_tier", "fingerprint"), _word),
+    **dict.fromkeys(("request_model", "response_model", "response_id", "service_tier", "fingerprint"), word),
     "parameters": _numbers,
     "input_messages": _messages,
     "output_messages": _messages,
