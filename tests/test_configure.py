@@ -388,7 +388,7 @@ def test_sigterm(first: bool, own: str, status: int, expected: list[str]) -> Non
 STREAM = """
 from spanglass.calls.unfinished import hold, lose
 class Stream:
-    def finish(self, outcome, error, at): span(outcome)
+    def settle(self, outcome, error, at): span(outcome)
     def abandon(self): span("open")
 """
 

@@ -1,6 +1,7 @@
 """What the documents say beside their programs: targets that exist, options, outcomes, pictures, links."""
 
 import inspect
+import os
 import re
 import shutil
 import subprocess
@@ -26,10 +27,25 @@ OUTCOMES = {
 }
 
 
+def make(*arguments: str, directory: Path) -> str:
+    """Return what `make` prints, as if nothing had been made before: the tests may themselves run under it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(  # noqa: S603 - our own targets
+        ["make", *arguments],  # noqa: S607 - whatever make there is
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return done.stdout
+
+
 def targets() -> set[str]:
     """Return what `make help` lists."""
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)  # noqa: S607 - whatever make there is
-    return {line.split()[0] for line in listed.stdout.splitlines()}
+    listed = make("help", directory=ROOT)
+    return {line.split()[0] for line in listed.splitlines()}
 
 
 def words(document: str) -> set[str]:
@@ -70,15 +86,7 @@ def test_target_from_a_fresh_clone(target: str, runs: str, tmp_path: Path) -> No
     """In a fresh clone each target makes its own environment first, and then does what it is there for."""
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
-    planned = subprocess.run(  # noqa: S603 - our own Makefile, and nothing of it is run
-        ["make", "--dry-run", target, f"CACHE={tmp_path}"],  # noqa: S607 - whatever make there is
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    lines = planned.stdout.splitlines()
+    lines = make("--dry-run", target, f"CACHE={tmp_path}", directory=tmp_path).splitlines()
 
     assert lines[0].endswith("-m venv .venv")
     assert lines[-1].endswith(runs)
