@@ -145,9 +145,9 @@ def accumulate(state: StreamState, inner: Generator[Any, None, None]) -> Iterato
                     raise
             yield chunk
     except BaseException as error:
-        inner.close()  # as it would be if nothing stood before it
         if not isinstance(error, GeneratorExit):  # the watched bytes tell of that
             state.fail(error)
+        inner.close()  # as it would be if nothing stood before it
         raise
     state.end()
 
@@ -173,8 +173,8 @@ async def accumulate_async(state: StreamState, inner: AsyncGenerator[Any, None])
     except GeneratorExit:
         raise  # the event loop closes the SDK's generator too, and may be about to
     except BaseException as error:
-        await inner.aclose()
         state.fail(error)
+        await inner.aclose()
         raise
     state.end()
 
