@@ -1,5 +1,6 @@
 """What tracing a call costs, in calls of functions: the unit that does not vary with the machine."""
 
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -38,6 +39,7 @@ def test_names(known: dict[str, Case]) -> None:
     assert set(NAMES) == set(known)
 
 
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the budgets are counts of CPython 3.11")
 @pytest.mark.parametrize("name", NAMES)
 def test_budget(name: str, known: dict[str, Case], costs: dict[str, Cost]) -> None:
     """Tracing adds no more calls to a unit of the case than its budget allows."""
