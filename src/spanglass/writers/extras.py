@@ -1,5 +1,6 @@
 """What no convention has a word for: attempts, the time's split, streams, limits, the API's own errors."""
 
+from operator import attrgetter
 from typing import Any
 
 from spanglass.credentials import scrub_url
@@ -58,10 +59,6 @@ _RETRY = table(
     (own.SPANGLASS_ATTEMPT_BACKOFF_SOURCE, "backoff_source"),
     (own.SPANGLASS_ATTEMPT_RETRY_AFTER, "retry_after"),
 )
-
-
-def _span_name(record: Record) -> str:
-    return record.name
 
 
 def _write(record: Record, out: dict[str, Any]) -> None:
@@ -132,4 +129,4 @@ def _error_type(attempt: Attempt) -> str:
     return str(attempt.status)
 
 
-WRITER = Writer("spanglass", _span_name, _START, _write, marks_success=True)
+WRITER = Writer("spanglass", attrgetter("name"), _START, _write, marks_success=True)

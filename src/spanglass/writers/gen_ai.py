@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spanglass.plain import encode
+from spanglass.plain import encode, fields
 from spanglass.record import Message, Part, Record
 from spanglass.semconv import gen_ai as ai
 from spanglass.semconv import otel
@@ -106,7 +106,7 @@ def _write_parameters(parameters: dict[str, Any], out: dict[str, Any]) -> None:
         if value.__class__ is kind and value != nothing:
             out[name] = value
     if "response_format" in parameters:
-        asked: Any = _fields(parameters["response_format"]).get("type")
+        asked: Any = fields(parameters["response_format"]).get("type")
         if asked.__class__ is str and asked in OUTPUT_TYPES:
             out[ai.GEN_AI_OUTPUT_TYPE] = OUTPUT_TYPES[asked]
 
@@ -164,10 +164,6 @@ def _part(part: Part) -> dict[str, Any]:
 
 def _definition(tool: Any) -> Any:
     """Lift the function that Chat Completions nests: the convention's definition is flat."""
-    fields = _fields(tool)
-    function = _fields(fields.get("function"))
-    return {"type": fields.get("type"), **function} if function else tool
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return value if value.__class__ is dict else {}
+    own = fields(tool)
+    function = fields(own.get("function"))
+    return {"type": own.get("type"), **function} if function else tool

@@ -1,5 +1,6 @@
 """A call in OpenInference's names."""
 
+from operator import attrgetter
 from typing import Any
 
 from spanglass.plain import encode
@@ -68,10 +69,6 @@ _PARTS = {
 }
 
 
-def _span_name(record: Record) -> str:
-    return record.name
-
-
 def _write(record: Record, out: dict[str, Any]) -> None:
     _VALUES(record, out)
     if record.response_model is not None and record.response_model != record.request_model:
@@ -119,4 +116,4 @@ def _write_parts(message: Message, out: dict[str, Any], at: str) -> None:
         rows(part, out, here)
 
 
-WRITER = Writer("openinference", _span_name, _START, _write, marks_success=True)
+WRITER = Writer("openinference", attrgetter("name"), _START, _write, marks_success=True)
