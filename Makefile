@@ -9,7 +9,7 @@ PHOENIX := $(CACHE)/phoenix-$(PHOENIX_VERSION)-py$(shell $(PHOENIX_PYTHON) -c 'i
 PYTEST = SPANGLASS_PHOENIX=$(PHOENIX) .venv/bin/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint types test test-quick test-backends phoenix demo bench semconv clean
+.PHONY: help install lint types test test-quick test-backends phoenix demo bench semconv readme clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -60,6 +60,9 @@ bench: install ## what a call costs, beside doing without: a table
 
 semconv: install ## write the constants and their table anew from the registry
 	.venv/bin/python semconv/generate.py
+
+readme: install ## write anew what the README says of the program
+	PYTHONPATH=tests .venv/bin/python tests/readme.py
 
 clean: ## remove what was made here; the cache outside stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

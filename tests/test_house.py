@@ -15,7 +15,7 @@ MODULES = sorted(path for path in ROOT.rglob("*.py"))
 
 # From the bottom up: a module imports from its own floor and from those below.
 FLOORS = (
-    ("record", "settings", "guard", "semconv", "plain", "credentials"),
+    ("record", "settings", "guard", "semconv", "plain", "credentials", "limits", "openinference"),
     ("endpoints",),
     ("writers",),
     ("calls",),

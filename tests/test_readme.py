@@ -3,25 +3,17 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-from spanglass.settings import OPTIONS
+import readme
 from spanglass.testing import OpenAIServer
 
-README = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+README = readme.README.read_text("utf-8")
 
 
-def test_settings() -> None:
-    """The table of settings in the README is that of the program."""
-    rows = [
-        f"| `{option.variable}` | `{option.field}=` | {', '.join(f'`{value}`' for value in option.allowed)} "
-        f"| `{','.join(option.default) if isinstance(option.default, tuple) else option.default}` | {option.meaning} |"
-        for option in OPTIONS
-    ]
-    shown = re.search(r"\|---\|---\|---\|---\|---\|\n(.*?)\n\n", README, re.DOTALL)
-
-    assert shown is not None
-    assert shown[1].splitlines() == rows
+def test_parts() -> None:
+    """What the program says of itself stands in the README as it says it; `make readme` writes it anew."""
+    assert readme.written(README) == README
+    assert all(f"<!-- {name} -->" in README for name in readme.PARTS)
 
 
 def test_programs() -> None:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any
 from urllib.parse import unquote
 
 from spanglass.guard import foreign
-from spanglass.plain import DEPTH, fields, whole
+from spanglass.plain import GONE, SCALARS, changed, each, fields, remade
 from spanglass.record import Failure
 
 REDACTED = "__REDACTED__"
@@ -181,14 +181,12 @@ PARAMETERS = frozenset({
 })  # fmt: skip
 # The parts of a message that hold a URL, and the field that it stands in.
 _URLS = {"image_url": "url", "video_url": "url", "audio_url": "url", "file": "file_data"}
-_PLAIN = frozenset({bool, int, float, type(None)})
 _LISTS = frozenset({list, tuple})
-_GONE: Any = object()
 
 
 def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the body itself, or, where it holds credentials, a copy without them."""
-    changed: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     for key in body:
         value = body[key]
         if key in _CLEANED:
@@ -196,29 +194,18 @@ def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:
         elif key in PARAMETERS:
             continue
         elif key in SECRETS:
-            clean = _GONE
-        elif value.__class__ in _PLAIN:
+            clean = GONE
+        elif value.__class__ in SCALARS:
             continue
         else:
             clean = foreign(_unknown, value)
         if clean is not value:
-            changed[key] = clean
-    return _changed(body, changed) if changed else body
-
-
-def _changed(own: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**own, **changed}
-    return {key: merged[key] for key in merged if merged[key] is not _GONE}
-
-
-def _each(clean: Callable[[Any], Any], items: Any) -> Any:
-    """Return the list itself, or one with what has changed."""
-    cleaned = [clean(item) for item in items]
-    return items if all(map(is_, cleaned, items)) else cleaned
+            changes[key] = clean
+    return changed(body, changes) if changes else body
 
 
 def _tools(tools: Any) -> Any:
-    return _each(_tool, tools) if tools.__class__ in _LISTS else foreign(_unknown, tools)
+    return each(_tool, tools) if tools.__class__ in _LISTS else foreign(_unknown, tools)
 
 
 def _tool(tool: Any) -> Any:
@@ -241,7 +228,7 @@ def _messages(messages: Any) -> Any:
         number += 1
         own = message if message.__class__ is dict else fields(message)
         if "content" in own and own["content"].__class__ in _LISTS:
-            parts = _each(_part, own["content"])
+            parts = each(_part, own["content"])
             if parts is not own["content"]:
                 clean = clean or [*messages]
                 clean[number] = {**own, "content": parts}
@@ -275,29 +262,9 @@ _CLEANED: dict[str, Callable[[Any], Any]] = {"messages": _messages, "tools": _to
 
 
 def _unknown(value: Any) -> Any:
-    return _walk(value, {}, DEPTH)
+    return remade(value, _scrubbed, SECRETS)
 
 
-def _walk(value: Any, met: dict[int, Any], depth: int) -> Any:
-    """Return the value itself, or a copy without credentials; what holds itself, or is too deep, ends in a mark."""
-    if value.__class__ in _PLAIN:
-        return value
-    if isinstance(value, str):
-        clean = scrub(value)
-        return value if clean == value else clean
-    if id(value) in met:
-        return met[id(value)]
-    if depth == 0:
-        return "…"
-    met[id(value)] = "…"
-    met[id(value)] = clean = _walk_inside(value, met, depth - 1)
-    return clean
-
-
-def _walk_inside(value: Any, met: dict[int, Any], depth: int) -> Any:
-    if isinstance(value, (list, tuple)):
-        return _each(lambda item: _walk(item, met, depth), value)
-    own = whole(value)
-    changed = {key: _GONE if key in SECRETS else _walk(own[key], met, depth) for key in own}
-    changed = {key: changed[key] for key in changed if changed[key] is not own[key]}
-    return _changed(own, changed) if changed else value
+def _scrubbed(text: str) -> str:
+    clean = scrub(text)
+    return text if clean == text else clean

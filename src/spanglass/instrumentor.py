@@ -15,9 +15,9 @@ PROVIDERS = ("tracer_provider", "meter_provider")
 class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """Traces every call of every OpenAI client of the process, made before or after.
 
-    `instrument(tracer_provider=None, meter_provider=None, **settings)` takes providers (the global ones by default)
-    and the fields of `Settings`; what is not given is read from the environment. It raises ValueError for a value that
-    is not allowed.
+    `instrument(tracer_provider=None, meter_provider=None, config=None, **settings)` takes providers (the global ones by
+    default), OpenInference's `TraceConfig`, and the fields of `Settings`; what is not given is read from the
+    environment. It raises ValueError for a value that is not allowed.
     Where `OTEL_SDK_DISABLED` is `true` it does nothing. `uninstrument()` puts everything back.
     """
 

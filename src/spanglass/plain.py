@@ -5,8 +5,9 @@ import decimal
 import math
 import pathlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from json import JSONEncoder
+from operator import is_
 from typing import Any, cast
 
 from spanglass.guard import foreign
@@ -14,6 +15,9 @@ from spanglass.guard import foreign
 NOTHING: Mapping[str, Any] = {}
 DEPTH = 32
 LARGEST = 2**63
+SCALARS = frozenset({bool, int, float, type(None)})
+GONE: Any = object()
+"""Stands for a value that is to be left out."""
 
 
 def fields(value: Any) -> Mapping[str, Any]:
@@ -86,3 +90,50 @@ def _plain(value: Any, path: tuple[int, ...]) -> Any:
 
 def _key(key: Any) -> str:
     return key if key.__class__ is str else _encode(_plain(key, ()))
+
+
+def changed(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with the changes, and without those that are `GONE`."""
+    merged = {**own, **changes}
+    return {key: merged[key] for key in merged if merged[key] is not GONE}
+
+
+def each(change: Callable[[Any], Any], items: Any) -> Any:
+    """Return the list itself, or one with what `change` has made of its items."""
+    made = [change(item) for item in items]
+    return items if all(map(is_, made, items)) else made
+
+
+def remade(value: Any, remake: Callable[[str], str], gone: Container[str] = ()) -> Any:
+    """Return the value itself, or a copy in which each text is what `remake` makes of it, without the keys in `gone`.
+
+    `remake` returns a text that is fine as it is. What holds itself, or is too deep, ends in a mark.
+    """
+    return _remade(value, (remake, gone, {}), DEPTH)
+
+
+_Remaking = tuple[Callable[[str], str], Container[str], dict[int, Any]]
+
+
+def _remade(value: Any, by: _Remaking, depth: int) -> Any:
+    remake, _, met = by
+    if value.__class__ in SCALARS:
+        return value
+    if isinstance(value, str):
+        return remake(value)
+    if id(value) in met:
+        return met[id(value)]
+    if depth == 0:
+        return "…"
+    met[id(value)] = "…"
+    met[id(value)] = made = _remade_inside(value, by, depth - 1)
+    return made
+
+
+def _remade_inside(value: Any, by: _Remaking, depth: int) -> Any:
+    if isinstance(value, (list, tuple)):
+        return each(lambda item: _remade(item, by, depth), value)
+    own = whole(value)
+    changes = {key: GONE if key in by[1] else _remade(own[key], by, depth) for key in own}
+    changes = {key: changes[key] for key in changes if changes[key] is not own[key]}
+    return changed(own, changes) if changes else value

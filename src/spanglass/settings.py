@@ -1,9 +1,17 @@
-"""Every option: one row each, read from code, then from the environment, then its default."""
+"""Every option: one row each, read from code, then from the environment, then its default.
+
+What hides is never un-hidden: it is hidden where code, a variable of ours or of OpenInference's, or its `TraceConfig`
+says so.
+"""
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
+
+from spanglass import openinference
+from spanglass.openinference import HIDEABLE, MEDIA
+from spanglass.record import Record
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -14,21 +22,71 @@ def _word(text: str) -> str:
     return text.strip().lower()
 
 
+def _number(text: str) -> Any:
+    return int(text) if text.strip().isdecimal() else text
+
+
+class Takes(NamedTuple):
+    """What an option takes: `advice` completes «use …», `values` are shown in a table."""
+
+    allows: Callable[[Any], bool]
+    advice: str
+    values: str
+
+
+def _one(*names: str) -> Takes:
+    return Takes(lambda value: value in names, f"one of {', '.join(names)}", _listed(names))
+
+
+def _several(least: int, *names: str) -> Takes:
+    return Takes(
+        lambda value: value.__class__ is tuple and len(value) >= least and all(name in names for name in value),
+        f"one or more of {', '.join(names)}",
+        _listed(names),
+    )
+
+
+def _between(least: int, most: int) -> Takes:
+    return Takes(
+        lambda value: value.__class__ is int and least <= value <= most,
+        f"a whole number from {least} to {most}",
+        f"{least:,} to {most:,}",
+    )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _uploads(value: Any) -> bool:
+    return value is None or callable(getattr(value, "upload", None))
+
+
 class Option(NamedTuple):
-    """One row: the field of `Settings`, its variable, its default, how its text is read, what it allows and means."""
+    """One row: the field of `Settings`, its variable, its default, how its text is read, what it takes and means.
+
+    One without a variable is given in code only.
+    """
 
     field: str
     variable: str
     default: Any
     read: Callable[[str], Any]
-    allowed: tuple[str, ...]
+    takes: Takes
     meaning: str
 
-    def allows(self, value: Any) -> bool:
-        """Tell whether a value, read, is one of those allowed, or a tuple of them where the option takes several."""
-        if self.default.__class__ is tuple:
-            return value.__class__ is tuple and value != () and all(name in self.allowed for name in value)
-        return value in self.allowed
+    @property
+    def names(self) -> str:
+        """The names under which it is given."""
+        return f"{self.variable} (or {self.field}=)" if self.variable else f"{self.field}="
+
+
+def _hidden(source: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a source hides; a value that is none is left to be refused."""
+    given = source.get("hide", ())
+    if isinstance(given, str):
+        return _names(given)
+    return tuple(given) if given.__class__ in {list, tuple, set, frozenset} else (given,)
 
 
 def _shown(given: Any) -> str:
@@ -41,7 +99,7 @@ OPTIONS = (
         "SPANGLASS_CONVENTIONS",
         ("openinference", "spanglass"),
         _names,
-        ("openinference", "spanglass", "gen_ai"),
+        _several(1, "openinference", "spanglass", "gen_ai"),
         "The attribute names to write; the first one names the span and sets its status.",
     ),
     Option(
@@ -49,7 +107,7 @@ OPTIONS = (
         "SPANGLASS_ATTEMPT_SPANS",
         "retries",
         _word,
-        ("retries", "always", "off"),
+        _one("retries", "always", "off"),
         "Spans for HTTP attempts: one for each where a call took more than one or failed, always, or none.",
     ),
     Option(
@@ -57,8 +115,48 @@ OPTIONS = (
         "SPANGLASS_CONTENT",
         "on",
         _word,
-        ("on", "off"),
+        _one("on", "off"),
         "Whether prompts, responses, tools, parameters and error texts are recorded.",
+    ),
+    Option(
+        "hide",
+        "SPANGLASS_HIDE",
+        (),
+        _names,
+        _several(0, *HIDEABLE),
+        "Parts of the content that are not recorded, and with any of them the texts of errors, which may quote it.",
+    ),
+    Option(
+        "redactor",
+        "",
+        None,
+        str,
+        Takes(lambda value: value is None or callable(value), "a function that takes a spanglass.Record", "a function"),
+        "What changes the record of a call in place before anything is written; where it raises, all content goes.",
+    ),
+    Option(
+        "max_media_bytes",
+        "SPANGLASS_MAX_MEDIA_BYTES",
+        MEDIA,
+        _number,
+        _between(0, 4_000_000),
+        "How long an image, a sound or a file may be as it is sent, before its type, size and sha256 replace it.",
+    ),
+    Option(
+        "max_span_bytes",
+        "SPANGLASS_MAX_SPAN_BYTES",
+        2_097_152,
+        _number,
+        _between(16_384, 4_000_000),
+        "How long all texts of a span may be together, and each one an eighth of that; longer ones are cut.",
+    ),
+    Option(
+        "uploader",
+        "",
+        None,
+        str,
+        Takes(_uploads, "what has OpenInference's method upload(blob)", "a `BlobUploader`"),
+        "What is given each medium that is too long, and says where it can be found; never where anything is hidden.",
     ),
 )
 
@@ -73,32 +171,41 @@ class Settings:
     conventions: tuple[str, ...] = ("openinference", "spanglass")
     attempt_spans: str = "retries"
     content: str = "on"
+    hide: tuple[str, ...] = ()
+    redactor: Callable[[Record], object] | None = None
+    max_media_bytes: int = MEDIA
+    max_span_bytes: int = 2_097_152
+    uploader: Any = None
 
     def __post_init__(self) -> None:
         for option in OPTIONS:
             given = getattr(self, option.field)
             value = option.read(given) if isinstance(given, str) else given
-            if value.__class__ in {list, tuple}:
+            if value.__class__ in {list, tuple, set, frozenset}:
                 value = tuple(dict.fromkeys(value))
-            if not option.allows(value):
-                several = "one or more" if option.default.__class__ is tuple else "one"
-                message = (
-                    f"{option.variable} (or {option.field}=) cannot be {_shown(given)!r}: "
-                    f"use {several} of {', '.join(option.allowed)}."
-                )
+            if not option.takes.allows(value):
+                message = f"{option.names} cannot be {_shown(given)!r}: use {option.takes.advice}."
                 raise ValueError(message)
             object.__setattr__(self, option.field, value)
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":
-        """Return the settings: `given` wins over the environment, and that over the defaults."""
+    def load(cls, environ: Mapping[str, str] | None = None, config: Any = None, **given: Any) -> "Settings":
+        """Return the settings: `given` wins over `config`, that over the environment, and that over the defaults.
+
+        `config` is OpenInference's `TraceConfig`. What one of them hides stays hidden, whatever the others say.
+        """
         environ = os.environ if environ is None else environ
         known = {field.name for field in fields(cls)}
         for name in given:
             if name not in known:
                 message = f"{name!r} is not a setting: use one of {', '.join(sorted(known))}."
                 raise ValueError(message)
-        values = {
+        own = {
             option.field: option.read(environ[option.variable]) for option in OPTIONS if environ.get(option.variable)
         }
-        return cls(**{**values, **given})
+        sources = (openinference.of_environment(environ), own, openinference.of_config(config), given)
+        values = {name: source[name] for source in sources for name in source}
+        values["hide"] = tuple(name for source in sources for name in _hidden(source))
+        if any(_word(str(source.get("content"))) == "off" for source in sources):
+            values["content"] = "off"
+        return cls(**values)

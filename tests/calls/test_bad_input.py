@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from bare import Met, attribute, both
-from told import ANSWERED, COUNTED, Told, call, told
+from told import ANSWERED, COUNTED, Told, call, shortened, told
 
 from flavours import ASK, Flavour
 from spanglass.testing import HangUp, OpenAIServer, Reply, completion, error
 
 JSON = "application/json"
+LONG = "x" * 5_000_000
 ANSWER: dict[str, Any] = {**ANSWERED, **COUNTED}
 NAMED = {key: ANSWER[key] for key in ("output.mime_type", "llm.response.model_name", "spanglass.response.id")}
 SAID = {key: value for key, value in ANSWERED.items() if key not in NAMED}
@@ -82,7 +83,11 @@ ODD = {
     "surrogate and NUL": Odd(
         completion("a\ud800b\0c"), {**ANSWER, "llm.output_messages.0.message.content": "a\ufffdb\ufffdc"}
     ),
-    "5 MB": Odd(completion("x" * 5_000_000), {**ANSWER, "llm.output_messages.0.message.content": "x" * 5_000_000}),
+    "5 MB": Odd(
+        completion(LONG),
+        {**ANSWER, "llm.output_messages.0.message.content": shortened(LONG)},
+        shown=json.dumps(completion(shortened(LONG)), separators=(",", ":"), ensure_ascii=False),
+    ),
     "HTML": Odd(b"<html>hi</html>", TEXT, "text/html"),
     "text in UTF-16": Odd("é".encode("utf-16"), TEXT, "text/plain; charset=utf-16", "é"),
     "JSON called text": Odd(b'{"id":"x"}', {**OBJECT, "spanglass.response.id": "x"}, "text/plain"),

@@ -1,5 +1,6 @@
 """Spans as plain values, whole, so that nothing unasserted hides in them."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -36,6 +37,12 @@ def told(span: ReadableSpan) -> Told:
 def _steady(key: str, value: Any) -> Any:
     measured = key.startswith(MEASURED) and isinstance(value, float) and value >= 0
     return SECONDS if measured else value
+
+
+def shortened(text: str, most: int = 262_144) -> str:
+    """Return what a span has of a long text in ASCII."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{text[: most - 128]}… [cut: {len(text)} bytes, sha256 {digest}]"
 
 
 def call(

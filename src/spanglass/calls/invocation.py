@@ -22,8 +22,8 @@ from spanglass.calls.unfinished import collecting, drain, hold, lose, lost, rele
 from spanglass.credentials import secrets_of, without_secrets
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.shapes import text
-from spanglass.guard import guard
-from spanglass.plain import fields
+from spanglass.guard import foreign, guard
+from spanglass.plain import encode, fields
 from spanglass.record import Attempt, Record
 from spanglass.writers.values import clean_text
 
@@ -34,6 +34,7 @@ OLDER = "suppress_instrumentation"
 SETTLED = Record("", "", "")
 NOWHERE = Context()
 NOBODY = (None, None)
+LONGEST = 256  # characters of a model's name
 SENTINELS = frozenset({"NotGiven", "Omit"})
 
 
@@ -133,12 +134,19 @@ class Invocation:
     def built(self, request: Any) -> None:
         """Note the request that the SDK has built; the first one holds the body as it is sent."""
         if not self._read:
-            self._read_request(request.content.decode("utf-8", "replace"))
+            self._read_request(request.content)
 
-    def _read_request(self, sent: str | None) -> None:
+    def _read_request(self, sent: bytes | None) -> None:
         self._read = True
         body, self._body = fields(self._body), None
-        self.endpoint.read_request(self.record, body, sent)
+        least = self.tracing.least
+        if sent is None or sent[least : least + 1]:
+            whole, body = body, foreign(self._within, body) or body
+            sent = sent if body is whole else None
+        self.endpoint.read_request(self.record, body, None if sent is None else sent.decode("utf-8", "replace"))
+
+    def _within(self, value: Any) -> Any:
+        return self.tracing.within(value, self._context)
 
     def answer(self, attempt: Attempt, request: Any, response: Any, *, streamed: bool) -> StreamState | None:
         """End an attempt that was answered; return the state of the stream if its body is still to come."""
@@ -260,18 +268,34 @@ class Invocation:
         record.stream = stream.stats(outcome)
         record.succeeded = record.stream.outcome == "completed"
         if record.stream.chunks:
-            self.endpoint.read_response(record, stream.accumulator.settle(), None)
+            settled = stream.accumulator.settle()
+            self._read_settled(settled, encode(settled))
         if record.usage is not None:
             record.stream.estimated_tokens = None
 
     def _read_response(self, received: str) -> None:
         result = self._result
         if result is None or "http_response" in fields(result):  # raw, or refused after it had come
-            try:
-                result = json.loads(received)
-            except (ValueError, RecursionError):
-                result = None
-        self.endpoint.read_response(self.record, result, received)
+            result = _parsed(received)
+        self._read_settled(result, received)
+
+    def _read_settled(self, response: Any, received: str) -> None:
+        """Read a response and its text, without what is too long of it."""
+        least = self.tracing.least
+        if received[least : least + 1]:
+            whole = _parsed(received)
+            response = received if whole is None else whole
+            smaller = self._within(response)
+            if smaller is not response:
+                response, received = smaller, smaller if smaller.__class__ is str else encode(smaller)
+        self.endpoint.read_response(self.record, response, received)
+
+
+def _parsed(received: str) -> Any:
+    try:
+        return json.loads(received)
+    except (ValueError, RecursionError):
+        return None
 
 
 def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Traced | None:
@@ -321,8 +345,8 @@ def _record(endpoint: Endpoint, client: Any, noted: Operation, body: Any) -> Rec
     server = server_of(client)
     own = fields(body)
     model: Any = own["model"] if "model" in own else None
-    if model is not None and (model.__class__ is not str or not model.isascii() or "\0" in model):
-        model = clean_text(text(model) or "")
+    if model is not None and (model.__class__ is not str or not model.isascii() or "\0" in model or model[LONGEST:]):
+        model = clean_text(text(model) or "")[:LONGEST]
     return Record(
         endpoint.name,
         endpoint.kind,

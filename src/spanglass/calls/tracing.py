@@ -1,5 +1,6 @@
 """What calls are traced with: settings, a tracer and the writers chosen. Turns a record into spans."""
 
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +11,8 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 
 from spanglass.calls.metrics import Meters
 from spanglass.guard import foreign
+from spanglass.limits import Limits, within
+from spanglass.openinference import upload
 from spanglass.record import Failure, Record
 from spanglass.semconv import SCHEMA_URL, otel
 from spanglass.semconv import openinference as oi
@@ -18,7 +21,7 @@ from spanglass.settings import Settings
 from spanglass.writers import writers
 from spanglass.writers.budget import fold, trim
 from spanglass.writers.extras import attempt_attributes
-from spanglass.writers.redaction import redact, word
+from spanglass.writers.redaction import EVERYTHING, hiding, redact, redact_by, word
 from spanglass.writers.table import table
 from spanglass.writers.values import clean, clean_text
 
@@ -26,6 +29,8 @@ SCOPE = "spanglass"
 VERSION = foreign(version, SCOPE) or "unknown"  # a frozen program may come without its packages' metadata
 # As many attributes as a span may have before ours: what it was started with, and what others have added.
 FEW = 16
+# The key of a context in which no content is recorded, whatever its value.
+OFF = "spanglass.content.off"
 # The keys under which OpenInference's context managers keep what an application says of its spans.
 CONTEXT = (
     oi.SESSION_ID,
@@ -52,7 +57,7 @@ _API_ERROR = table(
 class Tracing:
     """One way to trace; the process has one or none."""
 
-    __slots__ = ("extras", "meters", "settings", "tracer", "writers")
+    __slots__ = ("_hidden", "extras", "least", "limits", "meters", "settings", "tracer", "writers")
 
     def __init__(
         self,
@@ -65,10 +70,14 @@ class Tracing:
         self.meters = Meters(SCOPE, VERSION, meter_provider)
         self.writers = writers(settings.conventions)
         self.extras = "spanglass" in settings.conventions
+        self._hidden = EVERYTHING if settings.content == "off" else hiding(settings.hide)
+        taken = None if settings.uploader is None else partial(upload, settings.uploader)
+        self.limits = Limits(settings.max_media_bytes, settings.max_span_bytes, taken)
+        self.least = self.limits.least
 
     def start(self, record: Record, context: Context) -> Span:
         """Start the span of a call, with what a sampler may ask for."""
-        if self.settings.content == "off":
+        if self._hidden is EVERYTHING or OFF in context:
             record.request_model = None if record.request_model is None else word(record.request_model)
         attributes: dict[str, Any] = {}
         for writer in self.writers:
@@ -87,10 +96,9 @@ class Tracing:
 
     def write(self, span: Span, record: Record, context: Context) -> None:
         """Write all that is known of a call to its span, and the spans of its attempts; `context` holds that span."""
+        self._hide(record, context)
         if not span.is_recording():
             return
-        if self.settings.content == "off":
-            redact(record)
         attributes = self._attributes(record)
         try:
             limit: int | None = span._limits.max_span_attributes  # type: ignore[attr-defined]  # noqa: SLF001
@@ -98,7 +106,7 @@ class Tracing:
             limit = None
         if limit is not None and len(attributes) + FEW > limit:
             attributes = self._within(limit - len(span.attributes), record, attributes)  # type: ignore[attr-defined]
-        clean(attributes)
+        clean(attributes, self.limits.span)
         span.set_attributes(attributes)
         if record.stream is not None and record.stream.first is not None:
             span.add_event(oi.FIRST_TOKEN_STREAM_EVENT, timestamp=record.start + record.stream.first)
@@ -108,6 +116,22 @@ class Tracing:
             span.set_status(StatusCode.OK)
         if record.attempts and self._wants_attempts(record):
             self._write_attempts(record, context)
+
+    def within(self, value: Any, context: Context) -> Any:
+        """Return what is sent or received without what is too long of it; `context` is the call's.
+
+        What is hidden, or might be by the program's own function, is not uploaded anywhere.
+        """
+        hides = self._hidden is not None or self.settings.redactor is not None or OFF in context
+        return within(value, self.limits._replace(upload=None) if hides else self.limits)
+
+    def _hide(self, record: Record, context: Context) -> None:
+        if OFF in context:
+            redact(record)
+        elif self._hidden is not None:
+            redact(record, self._hidden)
+        if self.settings.redactor is not None:
+            redact_by(self.settings.redactor, record)
 
     def _attributes(self, record: Record) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
@@ -145,7 +169,7 @@ class Tracing:
             attributes = attempt_attributes(attempt, extras=self.extras)
             if record.context:
                 attributes |= record.context
-            clean(attributes)
+            clean(attributes, self.limits.span)
             child = self.tracer.start_span(
                 "attempt", context, attributes=attributes, start_time=record.start + attempt.start
             )

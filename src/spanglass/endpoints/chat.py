@@ -151,7 +151,9 @@ def _image(raw: Mapping[str, Any]) -> Part:
 def _audio(raw: Mapping[str, Any]) -> Part:
     audio = fields(raw.get("input_audio"))
     mime = f"audio/{text(audio.get('format')) or 'wav'}"
-    return Part("audio", url=f"data:{mime};base64,{text(audio.get('data')) or ''}", mime=mime)
+    data = text(audio.get("data")) or ""
+    told = ":" in data  # what stands for data that was too long
+    return Part("audio", url=data if told else f"data:{mime};base64,{data}", mime=mime)
 
 
 def _file(raw: Mapping[str, Any]) -> Part:

@@ -1,7 +1,9 @@
-"""How many attributes a span takes: past its limit the SDK drops the oldest, and logs each one that it drops."""
+"""What a span takes: so many attributes (past its limit the SDK drops the oldest, and logs each), and so many bytes."""
 
 from typing import Any
 
+from spanglass.limits import cut
+from spanglass.plain import encode
 from spanglass.record import Message, Record
 from spanglass.semconv import openinference as oi
 
@@ -50,3 +52,38 @@ def trim(attributes: dict[str, Any], room: int) -> None:
             del attributes[key]
     for key in [*reversed(attributes)][: max(0, len(attributes) - max(0, room))]:
         del attributes[key]
+
+
+# Bytes for what a span was started with, and for what is no text.
+RESERVED = 4_096
+# Texts that are JSON no longer once they are cut, and the attribute that says what they are.
+_TYPES = {oi.INPUT_VALUE: oi.INPUT_MIME_TYPE, oi.OUTPUT_VALUE: oi.OUTPUT_MIME_TYPE}
+
+
+def shorten(attributes: dict[str, Any], most: int) -> None:
+    """Cut the longest texts, in place, to the one length at which all of them together have at most so many bytes."""
+    for key, value in attributes.items():
+        if value.__class__ is list and len(told := encode(value)) > most // 8:
+            attributes[key] = told
+    lengths = {
+        key: len(value.encode("utf-8", "replace")) for key, value in attributes.items() if value.__class__ is str
+    }
+    room = most - RESERVED - sum(len(key) for key in attributes)
+    if sum(lengths.values()) <= room:
+        return
+    longest = _level(sorted(lengths.values()), room)
+    for key, length in lengths.items():
+        if length > longest:
+            attributes[key] = cut(attributes[key], longest)
+            if key in _TYPES:
+                attributes[_TYPES[key]] = "text/plain"
+
+
+def _level(lengths: list[int], room: int) -> int:
+    """Return the length to which the longest are to be cut, of lengths in order."""
+    for number, length in enumerate(lengths):
+        share = room // (len(lengths) - number)
+        if length > share:
+            return max(0, share)
+        room -= length
+    return lengths[-1]

@@ -1,15 +1,21 @@
 """Hiding content: what is not known to say nothing of it goes, whatever it is."""
 
+import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 from spanglass.credentials import PARAMETERS, REDACTED
-from spanglass.record import Attempt, Failure, Message, Record, ToolCall, Usage
+from spanglass.guard import guard
+from spanglass.plain import encode
+from spanglass.record import Attempt, Failure, Message, Part, Record, ToolCall, Usage
 from spanglass.semconv import openinference as oi
+from spanglass.writers.retold import input_of, output_of
 
 Reduce = Callable[[Any], Any]
+Rows = Mapping[str, tuple[Reduce, ...]]
+"""What is made of a record's fields: what each of them is reduced by, one after another."""
 
 # What of a record says nothing of the content. Every other field is emptied, those of later versions too.
 KEPT = frozenset({
@@ -23,19 +29,64 @@ _is_word = re.compile(r"[\w.:/@-]{1,64}", re.ASCII).fullmatch
 _is_name = re.compile(r"[\w.]{1,64}", re.ASCII).fullmatch
 
 
-def redact(record: Record) -> None:
-    """Empty the record of content, in place: what remains are names, counts, times and ids."""
-    held = [(field.name, getattr(record, field.name)) for field in fields(Record) if field.name not in KEPT]
+def redact(record: Record, rows: "Rows | None" = None) -> None:
+    """Reduce the record by the rows, in place; without any, to names, counts, times and ids.
+
+    An `input_value` or `output_value` of which only a part is hidden is told anew from what remains of the record.
+    """
+    rows = EVERYTHING if rows is None else rows
+    held = {name: getattr(record, name) for name in rows}
     # All of it goes before any is put back, so that an error in between hides more and not less.
-    for name, _ in held:
+    for name in rows:
         setattr(record, name, None)
-    for name, value in held:
-        if value is not None and name in REDUCED:
-            setattr(record, name, REDUCED[name](value))
+    for name, reduces in rows.items():
+        value = held[name]
+        for reduce in reduces:
+            value = None if value is None else reduce(value)
+        setattr(record, name, value)
+    _retell(record, held.get("input_value"), held.get("output_value"))
+
+
+def redact_by(redactor: Callable[[Record], object], record: Record) -> None:
+    """Have a program's own function change the record in place; where it raises, all content goes.
+
+    It finds each text once: `input_value` is None until it has returned, and told anew from the record then, and so is
+    `output_value` where there are messages that it can be told from. Tools and parameters are copies.
+    """
+    sent, received = record.input_value, record.output_value
+    changed = False
+    with guard:
+        record.input_value = sent if sent == REDACTED else None
+        record.output_value = received if received == REDACTED or record.output_messages is None else None
+        record.parameters = json.loads(encode(record.parameters))
+        record.tools = record.tools and json.loads(encode(record.tools))
+        redactor(record)
+        _retell(record, sent, received)
+        changed = True
+    if not changed:
+        redact(record)
+
+
+def _retell(record: Record, sent: str | None, received: str | None) -> None:
+    """Tell what was sent and received anew, where it was known and is not any more."""
+    if sent is not None and record.input_value is None:
+        record.input_value = input_of(record)
+        record.input_mime = "application/json"
+        if record.input_value is None:
+            record.input_value, record.input_mime = REDACTED, "text/plain"
+    if received is not None and record.output_value is None:
+        record.output_value = output_of(record)
+        record.output_mime = "application/json"
+        if record.output_value is None:
+            record.output_value, record.output_mime = REDACTED, "text/plain"
 
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _gone(_: Any) -> None:
+    return None
 
 
 def _mark(_: Any) -> str:
@@ -123,7 +174,7 @@ def _messages(messages: list[Message]) -> list[Message]:
     return [_message(message) for message in messages]
 
 
-REDUCED: dict[str, Reduce] = {
+_REDUCED: dict[str, Reduce] = {
     **dict.fromkeys(("request_model", "response_model", "response_id", "service_tier", "fingerprint"), word),
     "parameters": _numbers,
     "input_messages": _messages,
@@ -137,3 +188,90 @@ REDUCED: dict[str, Reduce] = {
     "attempts": lambda attempts: [Attempt(**_only(_ATTEMPT, attempt)) for attempt in attempts],
     "context": _context,
 }
+
+
+EVERYTHING: Rows = {
+    field.name: (_REDUCED.get(field.name, _gone),) for field in fields(Record) if field.name not in KEPT
+}
+
+
+# Of a part of the content.
+
+# What may quote anything that was sent or received.
+_QUOTES: dict[str, Reduce] = {name: _REDUCED[name] for name in ("failure", "attempts")}
+# What says the same as the messages: where a part of them is hidden, it is told anew.
+_SENT: dict[str, Reduce] = {"input_value": _gone, **_QUOTES}
+_RECEIVED: dict[str, Reduce] = {"output_value": _gone, **_QUOTES}
+# The parameters that hold what a message may.
+_SAID = frozenset({"prediction"})
+_TOOLS = frozenset({"tool_choice", "function_call", "functions", "web_search_options"})
+
+
+def _without(names: frozenset[str]) -> Reduce:
+    """Return what drops these parameters, and those that the SDK does not know, which may be anything."""
+    kept = PARAMETERS - names
+    return lambda parameters: {key: parameters[key] for key in parameters if key in kept}
+
+
+def _speechless(messages: list[Message]) -> list[Message]:
+    """Keep what is no content of a message that was received: why it ended."""
+    return [Message(finish_reason=message.finish_reason) for message in messages]
+
+
+def _texts(messages: list[Message]) -> list[Message]:
+    return [_textless(message) for message in messages]
+
+
+def _textless(message: Message) -> Message:
+    texts = ("content", "refusal", "reasoning", "function_arguments")
+    marks = {name: REDACTED for name in texts if getattr(message, name) is not None}
+    calls = message.tool_calls and [replace(call, arguments=REDACTED) for call in message.tool_calls]
+    parts = message.parts and [_textless_part(part) for part in message.parts]
+    return replace(message, **marks, tool_calls=calls, parts=parts)
+
+
+def _textless_part(part: Part) -> Part:
+    return part if part.kind in PICTURES and part.text is None else Part(part.kind, REDACTED)
+
+
+def _pictures(messages: list[Message]) -> list[Message]:
+    return [replace(message, parts=message.parts and [*map(_blind, message.parts)]) for message in messages]
+
+
+def _blind(part: Part) -> Part:
+    if part.kind in WORDS:
+        return part
+    return replace(part, text=part.text and REDACTED, url=part.url and REDACTED)
+
+
+PICTURES = frozenset({"image"})
+# The kinds of parts that hold no picture.
+WORDS = frozenset({"text", "refusal", "audio", "reasoning"})
+
+# What each of OpenInference's options hides here: what of it is missing holds nothing that a chat has.
+PLACES: dict[str, dict[str, Reduce]] = {
+    "inputs": {
+        **{name: _REDUCED[name] for name in ("parameters", "input_value", "input_mime", "context")},
+        "input_messages": _gone,
+        "tools": _gone,
+        **_QUOTES,
+    },
+    "outputs": {"output_value": _mark, "output_mime": _text_plain, "output_messages": _speechless, **_QUOTES},
+    "input_messages": {"input_messages": _gone, "parameters": _without(_SAID), "context": _context, **_SENT},
+    "output_messages": {"output_messages": _speechless, **_RECEIVED},
+    "input_text": {"input_messages": _texts, "parameters": _without(_SAID), "context": _context, **_SENT},
+    "output_text": {"output_messages": _texts, **_RECEIVED},
+    "input_images": {"input_messages": _pictures, "parameters": _without(_SAID), **_SENT},
+    "llm_invocation_parameters": {"parameters": _gone, **_SENT},
+    "llm_tools": {"tools": _gone, "parameters": _without(_TOOLS), **_SENT},
+}
+
+
+def hiding(names: Iterable[str]) -> Rows | None:
+    """Return the rows that hide all of these places, or None where there is nothing to hide."""
+    merged: dict[str, tuple[Reduce, ...]] = {}
+    for name in names:
+        for field, reduce in PLACES.get(name, {}).items():
+            if reduce not in merged.get(field, ()):
+                merged[field] = (*merged.get(field, ()), reduce)
+    return merged or None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spanglass.plain import LARGEST, encode
+from spanglass.writers.budget import shorten
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Typed loosely, so that what is found in a value of any type stays of any type.
@@ -20,8 +21,11 @@ def _text(value: Any) -> str:
     return f"<{len(value)} bytes>" if isinstance(value, _BYTES) else str(value)
 
 
-def clean(attributes: dict[str, Any]) -> None:
-    """Change the attributes in place to what every backend takes. None is left out; what does not fit becomes text."""
+def clean(attributes: dict[str, Any], limit: int = LARGEST) -> None:
+    """Change the attributes in place to what every backend takes. None is left out; what does not fit becomes text.
+
+    Of texts that have more than `limit` bytes together, the longest are cut.
+    """
     texts: list[str] = []
     odd: list[Any] = []
     for key, value in attributes.items():
@@ -37,12 +41,15 @@ def clean(attributes: dict[str, Any]) -> None:
         else:
             odd += (key,)
     # The usual case, tested once over all the texts: they are fine.
-    if not _fit("".join(texts)):
+    joined = "".join(texts)
+    if not _fit(joined):
         odd = [*attributes]
     for key in odd:
         value = _attribute(attributes.pop(key))
         if value is not None:
             attributes[clean_text(key if isinstance(key, str) else str(key))] = value
+    if odd or joined[limit // 4 : limit // 4 + 1]:
+        shorten(attributes, limit)
 
 
 def clean_text(text: str) -> str:

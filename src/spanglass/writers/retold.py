@@ -1,0 +1,39 @@
+"""What was sent and received, told from the record: the text in its place where a part of it is hidden."""
+
+from dataclasses import fields
+from typing import Any
+
+from spanglass.plain import encode
+from spanglass.record import Message, Part, Record, ToolCall
+
+
+def input_of(record: Record) -> str | None:
+    """Return as JSON what the record has of the request, or None where it has nothing."""
+    said: dict[str, Any] = {**(record.parameters or {})}
+    if record.input_messages:
+        said["messages"] = [*map(_message, record.input_messages)]
+    if record.tools:
+        said["tools"] = record.tools
+    return encode(said) if said else None
+
+
+def output_of(record: Record) -> str | None:
+    """Return as JSON what the record has of the response's messages, or None where it has none."""
+    messages = [*filter(None, map(_message, record.output_messages or ()))]
+    return encode({"messages": messages}) if messages else None
+
+
+def _message(message: Message) -> dict[str, Any]:
+    told = _known(message)
+    if message.parts:
+        told["content"] = [*map(_known, message.parts)]
+        del told["parts"]
+    if message.tool_calls:
+        told["tool_calls"] = [*map(_known, message.tool_calls)]
+    return told
+
+
+def _known(value: Message | Part | ToolCall) -> dict[str, Any]:
+    """Return the fields that are known, by their names."""
+    held = {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: held[name] for name in held if held[name] is not None}

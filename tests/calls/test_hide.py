@@ -1,0 +1,382 @@
+"""What each setting hides: the parts that it names are nowhere in what leaves the process, and the others are there.
+
+Every text of the call has a canary of its own, named after its place.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import openai
+import pytest
+from openinference.instrumentation import TraceConfig
+
+from flavours import Flavour
+from spanglass import Record, using
+from spanglass.record import Message
+from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, chunks, completion, error
+
+CONVENTIONS = ("openinference", "spanglass", "gen_ai")
+PNG = "data:image/png;base64,picture00sent"
+CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"a":"arguments sent"}'}}
+MADE = {"id": "call_2", "type": "function", "function": {"name": "look", "arguments": '{"a":"arguments received"}'}}
+ASKED: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": "system sent"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "text sent"},
+                {"type": "image_url", "image_url": {"url": PNG}},
+                {"type": "image_url", "image_url": {"url": "https://example.com/picture01sent.png"}},
+                {"type": "input_audio", "input_audio": {"data": "sound00sent", "format": "wav"}},
+                {
+                    "type": "file",
+                    "file": {"filename": "file sent", "file_data": "data:application/pdf;base64,pdf00sent"},
+                },
+                {"type": "scent", "scent": "scent sent"},
+            ],
+        },
+        {"role": "assistant", "content": "turn sent", "refusal": "refusal sent", "reasoning_content": "reasoning sent"},
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "assistant", "content": None, "function_call": {"name": "look", "arguments": "legacy sent"}},
+        {"role": "tool", "tool_call_id": "call_1", "content": "result sent"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "look", "description": "tool sent"}}],
+    "tool_choice": {"type": "function", "function": {"name": "choice sent"}},
+    "prediction": {"type": "content", "content": "prediction sent"},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "schema", "schema": {"title": "schema sent"}}},
+    "stop": ["stop sent"],
+    "user": "user sent",
+    "metadata": {"a": "metadata sent"},
+    "temperature": 0.25,
+    "extra_body": {"guided": "extra sent"},
+}
+TEXTS = {
+    "system sent", "text sent", "turn sent", "refusal sent", "reasoning sent", "arguments sent", "legacy sent",
+    "result sent", "sound00sent", "file sent", "pdf00sent",
+}  # fmt: skip
+PICTURES = {"picture00sent", "picture01sent"}
+# What nobody knows may be a text or a picture; a prediction is a message, an unknown parameter may be.
+UNKNOWN = {"scent sent"}
+PARAMETERS = {"schema sent", "stop sent", "user sent", "metadata sent", "choice sent"}
+# What is left where all content is hidden.
+NUMBERS = {'"temperature":0.25'}
+SAID = {"prediction sent", "extra sent"}
+TOOLS = {"tool sent"}
+TEMPLATE = {"template sent", "variable sent"}
+SENT = TEXTS | PICTURES | UNKNOWN | PARAMETERS | NUMBERS | SAID | TOOLS | TEMPLATE
+RECEIVED = {"text received", "arguments received", "refusal received", "reasoning received", "field received"}
+QUOTED = {"quoted"}
+
+# What each hides, of all that a call says.
+HIDES: dict[str, set[str]] = {
+    "inputs": (SENT - NUMBERS) | QUOTED,
+    "outputs": RECEIVED | QUOTED,
+    "input_messages": TEXTS | PICTURES | UNKNOWN | SAID | TEMPLATE | QUOTED,
+    "output_messages": RECEIVED | QUOTED,
+    "input_text": TEXTS | UNKNOWN | SAID | TEMPLATE | QUOTED,
+    "output_text": RECEIVED | QUOTED,
+    "input_images": PICTURES | UNKNOWN | SAID | QUOTED | {"pdf00sent"},
+    "llm_invocation_parameters": PARAMETERS | NUMBERS | SAID | QUOTED,
+    "llm_tools": TOOLS | {"choice sent", "extra sent"} | QUOTED,
+    # A chat has none of these.
+    "prompts": set(),
+    "choices": set(),
+    "embeddings_text": set(),
+    "embeddings_vectors": set(),
+    "embedding_vectors": set(),
+    "retrieval_documents": set(),
+}
+
+
+def answer() -> dict[str, Any]:
+    """Return an answer in which everything that can hold content does."""
+    body = completion("text received", tool_calls=[MADE])
+    body["choices"][0]["message"] |= {"refusal": "refusal received", "reasoning_content": "reasoning received"}
+    return {**body, "field": "field received"}
+
+
+def plain(flavour: Flavour, server: OpenAIServer, client: Any) -> None:
+    """Make a call that is answered."""
+    server.script(Reply(answer()))
+    flavour.create(client, **ASKED)
+
+
+def streamed(flavour: Flavour, server: OpenAIServer, client: Any) -> None:
+    """Make a call, and read its stream to the error that quotes it."""
+    pieces = chunks(["text ", "received"], tool_calls=[MADE], finish_reason=None)
+    pieces[1]["choices"][0]["delta"] |= {"refusal": "refusal received", "reasoning_content": "reasoning received"}
+    pieces[1]["choices"][0]["delta"]["field"] = "field received"
+    server.script(Stream([*pieces, error("quoted", param="quoted")]))
+    with suppress(openai.APIError):
+        flavour.take(flavour.create(client, stream=True, **ASKED))
+
+
+def failed(flavour: Flavour, server: OpenAIServer, client: Any) -> None:
+    """Make a call that is refused, with a text that quotes it."""
+    server.script(Reply(error("quoted", param="quoted"), status=400))
+    with suppress(openai.BadRequestError):
+        flavour.create(client, **ASKED)
+
+
+Act = Callable[[Flavour, OpenAIServer, Any], None]
+ACTS: dict[str, tuple[Act, set[str]]] = {
+    "plain": (plain, SENT | RECEIVED),
+    "streamed": (streamed, SENT | RECEIVED | QUOTED),
+    "failed": (failed, SENT | QUOTED),
+}
+
+
+def everything(captured: CapturedSpans) -> str:
+    """Return all that leaves of the spans, JSON within JSON as it is read."""
+    said = "\n".join(
+        json.dumps([span.to_json(), [dict(event.attributes or {}) for event in span.events]]) for span in captured.spans
+    )
+    return said.replace("\\", "")
+
+
+def there(captured: CapturedSpans) -> set[str]:
+    """Return the canaries that sing."""
+    said = everything(captured)
+    return {canary for canary in SENT | RECEIVED | QUOTED if canary in said}
+
+
+@pytest.fixture(autouse=True)
+def all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every convention record all content, and each attempt."""
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN_ONLY")
+    monkeypatch.setenv("SPANGLASS_ATTEMPT_SPANS", "always")
+    monkeypatch.setenv("SPANGLASS_CONVENTIONS", ",".join(CONVENTIONS))
+
+
+def act_with(act: Act, flavour: Flavour, server: OpenAIServer, **options: Any) -> CapturedSpans:
+    """Make the call under these options, and return its spans."""
+    template: Any = {"template": "template sent", "variables": {"a": "variable sent"}}
+    with captured_spans(**options) as captured, using(prompt_template=template):
+        act(flavour, server, flavour.client(server))
+    return captured
+
+
+@pytest.mark.parametrize(("act", "said"), ACTS.values(), ids=ACTS)
+def test_all_is_there(act: Act, said: set[str], flavour: Flavour, server: OpenAIServer) -> None:
+    """Where nothing hides, everything is told."""
+    assert said == there(act_with(act, flavour, server))
+
+
+# The variables, and the options in code, that hide a part.
+Way = Callable[[str], tuple[dict[str, str], dict[str, Any]]]
+WAYS: dict[str, Way] = {
+    "SPANGLASS_HIDE": lambda name: ({"SPANGLASS_HIDE": name}, {}),
+    "OPENINFERENCE_HIDE": lambda name: ({f"OPENINFERENCE_HIDE_{name.upper()}": "true"}, {}),
+    "TraceConfig": lambda name: ({}, {"config": TraceConfig(**{f"hide_{name}": True})}),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize(("act", "said"), ACTS.values(), ids=ACTS)
+@pytest.mark.parametrize(("name", "hidden"), HIDES.items(), ids=HIDES)
+def test_hidden_part(
+    act: Act, said: set[str], name: str, hidden: set[str], flavour: Flavour, server: OpenAIServer
+) -> None:
+    """A part that is hidden is nowhere, in no convention, event, status or attempt, and all other parts are there."""
+    assert said - hidden == there(act_with(act, flavour, server, hide=(name,)))
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("name", HIDES)
+def test_ways_to_hide(
+    way: Way, name: str, flavour: Flavour, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each other way to say what is hidden hides the same."""
+    variables, options = way(name)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+
+    assert (SENT | RECEIVED) - HIDES[name] == there(act_with(plain, flavour, server, **options))
+
+
+@pytest.mark.parametrize("act", [act for act, _ in ACTS.values()], ids=ACTS)
+def test_content_off_in_a_block(act: Act, flavour: Flavour, server: OpenAIServer) -> None:
+    """In a block without content nothing is told, whatever a block inside it says; the call after it is told whole."""
+    with captured_spans() as captured, using(content="off"), using(content="on"):
+        act(flavour, server, flavour.client(server))
+
+    assert NUMBERS == there(captured)
+
+
+def test_content_off_for_one_stream(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A stream that was begun in a block without content stays without, though it is read outside of it."""
+    client = flavour.client(server)
+    server.script(Stream(chunks(["text received"])))
+    with using(content="off"):
+        stream = flavour.create(client, stream=True, **ASKED)
+    flavour.take(stream)
+    hidden = there(captured)
+    flavour.create(client, **ASKED)
+
+    assert NUMBERS == hidden
+    assert there(captured) >= TEXTS
+
+
+def test_hiding_of_two(flavour: Flavour, server: OpenAIServer) -> None:
+    """What two settings hide is all hidden."""
+    captured = act_with(plain, flavour, server, hide=("input_text", "input_images", "llm_tools"))
+    hidden = HIDES["input_text"] | HIDES["input_images"] | HIDES["llm_tools"]
+
+    assert (SENT | RECEIVED) - hidden == there(captured)
+
+
+def call_of(captured: CapturedSpans) -> dict[str, Any]:
+    """Return the attributes of the call's own span."""
+    (span,) = [span for span in captured.spans if span.name == "ChatCompletion"]
+    return dict(span.attributes or {})
+
+
+def test_what_is_left(flavour: Flavour, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a part is hidden, what was sent is told anew from what remains, with a mark for what is not told."""
+    monkeypatch.setenv("SPANGLASS_CONVENTIONS", "openinference")
+    said = [{"type": "text", "text": "text sent"}, {"type": "image_url", "image_url": {"url": PNG}}]
+    with captured_spans(hide=("input_text", "output_messages")) as captured:
+        flavour.create(flavour.client(server), messages=[{"role": "user", "content": said}], temperature=0.5)
+
+    attributes = call_of(captured)
+    at = "llm.input_messages.0.message.contents"
+    told = [{"kind": "text", "text": "__REDACTED__"}, {"kind": "image", "url": PNG}]
+    shown = {
+        "input.value": {"model": "gpt-4o-mini", "temperature": 0.5, "messages": [{"role": "user", "content": told}]},
+        "output.value": {"messages": [{"finish_reason": "stop"}]},
+    }
+    assert {
+        "input.mime_type": "application/json",
+        "output.mime_type": "application/json",
+        f"{at}.0.message_content.text": "__REDACTED__",
+        f"{at}.1.message_content.image.image.url": PNG,
+        "llm.finish_reason": "stop",
+        "llm.token_count.total": 11,
+    }.items() <= attributes.items()
+    assert shown == {name: json.loads(attributes[name]) for name in shown}
+    assert [] == [name for name in attributes if name.startswith("llm.output_messages")]
+
+
+# A program's own function
+
+
+def whisper(record: Record) -> None:
+    """Take the secret out of what was said."""
+    for message in [*(record.input_messages or ()), *(record.output_messages or ())]:
+        if message.content is not None:
+            message.content = message.content.replace("secret", "***")
+
+
+def test_redactor(flavour: Flavour, server: OpenAIServer) -> None:
+    """A program's own function changes the record before anything is written, and so all that tells the same."""
+    server.script(Reply(completion("the secret is 7")))
+    with captured_spans(redactor=whisper) as captured:
+        result = flavour.create(flavour.client(server), messages=[{"role": "user", "content": "the secret?"}])
+
+    attributes = call_of(captured)
+    assert "secret" not in everything(captured)
+    assert ("the ***?", "the *** is 7") == (
+        attributes["llm.input_messages.0.message.content"],
+        attributes["llm.output_messages.0.message.content"],
+    )
+    assert {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "the ***?"}]} == json.loads(
+        attributes["input.value"]
+    )
+    assert "the secret is 7" == result.choices[0].message.content
+    assert b"the secret?" in server.journal[0].body
+
+
+def test_redactor_of_texts_that_are_no_messages(flavour: Flavour, server: OpenAIServer) -> None:
+    """What came is no chat's answer: the function has its text, and what it makes of it is told."""
+
+    def redactor(record: Record) -> None:
+        assert record.output_value is not None
+        record.output_value = record.output_value.replace("secret", "***")
+
+    server.script(Reply(b"<p>secret</p>", headers={"content-type": "text/html"}))
+    with captured_spans(redactor=redactor) as captured:
+        flavour.create(flavour.client(server))
+
+    assert "<p>***</p>" == call_of(captured)["output.value"]
+
+
+def test_redactor_changes_no_argument(flavour: Flavour, server: OpenAIServer) -> None:
+    """What the function changes of tools and parameters is the record's alone."""
+
+    def redactor(record: Record) -> None:
+        record.tools = record.tools or []
+        record.tools[0]["function"]["name"] = "***"
+        record.parameters["metadata"]["a"] = "***"
+
+    tools: list[Any] = [{"type": "function", "function": {"name": "look"}}]
+    metadata = {"a": "b"}
+    with captured_spans(redactor=redactor) as captured:
+        flavour.create(flavour.client(server), tools=tools, metadata=metadata)
+
+    attributes = call_of(captured)
+    assert {"type": "function", "function": {"name": "***"}} == json.loads(attributes["llm.tools.0.tool.json_schema"])
+    assert {"a": "***"} == json.loads(attributes["llm.invocation_parameters"])["metadata"]
+    assert ("look", "b") == (tools[0]["function"]["name"], metadata["a"])
+
+
+def raises(record: Record) -> None:
+    """Change something, and fail."""
+    record.input_messages = [Message("user", "text sent")]
+    message = "text sent"
+    raise RuntimeError(message)
+
+
+def breaks(record: Record) -> None:
+    """Leave what no writer can read, and fail."""
+    record.input_messages = 7  # type: ignore[assignment]
+    raises(record)
+
+
+@pytest.mark.usefixtures("lenient_guard")
+@pytest.mark.parametrize("redactor", [raises, breaks])
+@pytest.mark.parametrize("act", [act for act, _ in ACTS.values()], ids=ACTS)
+def test_redactor_that_raises(
+    act: Act,
+    redactor: Callable[[Record], None],
+    flavour: Flavour,
+    server: OpenAIServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Where the function raises, the call has none of its content, the caller meets nothing, and it is told once."""
+    captured = act_with(act, flavour, server, redactor=redactor)
+    logged = [record for record in caplog.records if record.name == "spanglass"]
+
+    assert NUMBERS == there(captured)
+    assert "LLM" == call_of(captured)["openinference.span.kind"]
+    assert all("text sent" not in record.getMessage() for record in logged)
+
+
+def test_redactor_in_threads(server: OpenAIServer) -> None:
+    """Each call has a record of its own: calls in several threads do not meet in the function."""
+    barrier = threading.Barrier(8, timeout=30)
+
+    def redactor(record: Record) -> None:
+        barrier.wait()  # all eight are in here at once
+        whisper(record)
+
+    def ask(number: int) -> None:
+        with openai.OpenAI(base_url=server.base_url, api_key="test") as client:
+            client.chat.completions.create(
+                model="gpt-4o-mini", messages=[{"role": "user", "content": f"secret {number}"}]
+            )
+
+    with captured_spans(redactor=redactor) as captured:
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert {f"*** {number}" for number in range(8)} == {
+        (span.attributes or {}).get("llm.input_messages.0.message.content")
+        for span in captured.spans
+        if span.name == "ChatCompletion"
+    }
