@@ -62,7 +62,7 @@ def test_targets() -> None:
 
     assert told == {
         "README.md": {"demo", "test", "help", "bench"},
-        "CONTRIBUTING.md": {"bench", "help", "lint", "types", "test", "test-quick", "semconv"},
+        "CONTRIBUTING.md": {"bench", "help", "lint", "types", "test", "test-quick", "semconv", "readme"},
         ".ci/run": {"lint", "types", "test"},
     }
     assert set().union(*told.values(), {"install", "test-backends", "phoenix", "clean"}) == targets()
@@ -80,6 +80,7 @@ def test_targets() -> None:
         ("lint", ".venv/bin/ruff format --check"),
         ("types", ".venv/bin/pyright"),
         ("semconv", ".venv/bin/python semconv/generate.py"),
+        ("readme", "PYTHONPATH=tests .venv/bin/python tests/readme.py"),
     ],
 )
 def test_target_from_a_fresh_clone(target: str, runs: str, tmp_path: Path) -> None:
