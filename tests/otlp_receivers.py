@@ -74,28 +74,28 @@ def http_receiver(*statuses: int) -> Iterator[Received]:
 
 
 class _Traces(TraceServiceServicer):
-    def __init__(self, received: Received, status: grpc.StatusCode | None) -> None:
+    def __init__(self, received: Received, statuses: tuple[grpc.StatusCode, ...]) -> None:
         self._received = received
-        self._status = status
+        self._statuses = list(statuses)
 
     def Export(  # noqa: N802  # the name that the service has
         self, request: ExportTraceServiceRequest, context: grpc.ServicerContext
     ) -> ExportTraceServiceResponse:
         """Take one export, or refuse it."""
-        if self._status is not None:
-            context.abort(self._status, "refused")
+        if self._statuses:
+            context.abort(self._statuses.pop(0), "refused")
         headers = {str(name): str(value) for name, value in context.invocation_metadata()}
         self._received.take(request, "grpc", headers)
         return ExportTraceServiceResponse()
 
 
 @contextmanager
-def grpc_receiver(status: grpc.StatusCode | None = None) -> Iterator[Received]:
-    """Receive OTLP over gRPC, or refuse every export with `status`."""
+def grpc_receiver(*statuses: grpc.StatusCode) -> Iterator[Received]:
+    """Receive OTLP over gRPC; refuse with `statuses` in their order, and always what is above gRPC's 4 MiB."""
     received = Received()
     server = grpc.server(ThreadPoolExecutor(2))
     add_TraceServiceServicer_to_server(  # type: ignore[no-untyped-call]  # generated
-        _Traces(received, status), server
+        _Traces(received, statuses), server
     )
     received.port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -3,14 +3,17 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.util.types import Attributes
 
-from spanglass.export.batching import BatchProcessor, Limits
+from spanglass.export.backlog import Limits
+from spanglass.export.batching import BatchProcessor
 
 NEVER = 3_600_000
 
@@ -91,6 +94,52 @@ def test_full_queue(caplog: pytest.LogCaptureFixture) -> None:
     assert (gate.batches, dropped, caplog.messages) == ([["a"], ["b"], ["c"]], 2, [said])
 
 
+def test_full_queue_of_bytes(caplog: pytest.LogCaptureFixture) -> None:
+    """A queue whose bytes are used up drops what is newest and finds no place, counts it, and says so once."""
+    with processing(Limits(NEVER, 100, 1, queue_bytes=1000), is_open=False) as (gate, processor, tracer):
+        end(tracer, "a")
+        gate.entered.wait(20)
+        end(tracer, "b", "c" * 900, "d" * 900, "e")
+        dropped = processor.dropped
+        gate.opened.set()
+        processor.force_flush()
+        end(tracer, "f" * 800)
+        flushed = processor.force_flush()
+
+    said = (
+        "spanglass: the queue of 1,000 bytes is full, and spans are dropped: "
+        "end fewer or smaller spans, or send them to a receiver that takes them faster."
+    )
+
+    assert (gate.batches, dropped, flushed, caplog.messages) == (
+        [["a"], ["b"], ["e"], ["f" * 800]],
+        2,
+        True,
+        [said],
+    )
+
+
+def test_batch_of_bytes() -> None:
+    """A batch leaves as soon as its bytes are full, and no larger than they allow."""
+    with processing(Limits(NEVER, 100, 50, batch_bytes=10_000)) as (gate, processor, tracer):
+        end(tracer, "a" * 6000, "b" * 6000)
+        left = gate.entered.wait(20)
+        processor.force_flush()
+
+    assert (left, gate.batches) == (True, [["a" * 6000], ["b" * 6000]])
+
+
+def test_not_measured(lenient_guard: None) -> None:  # noqa: ARG001 - for what it does
+    """A span that cannot be measured is sent, alone."""
+    with processing(Limits(NEVER, 100, 50)) as (gate, processor, tracer):
+        context = trace.SpanContext(1, 1, is_remote=False, trace_flags=trace.TraceFlags(1))
+        processor.on_end(ReadableSpan("a", context, attributes=cast("Attributes", {1: "no text"})))
+        end(tracer, "b")
+        processor.force_flush()
+
+    assert gate.batches == [["a"], ["b"]]
+
+
 def test_flush_keeps_its_limit() -> None:
     """A flush that takes too long returns false in time, and the spans still leave later."""
     with processing(Limits(NEVER, 100, 50), is_open=False) as (gate, processor, tracer):
@@ -134,19 +183,3 @@ def test_unsampled() -> None:
         processor.force_flush()
 
         assert gate.batches == []
-
-
-def test_limits() -> None:
-    """The limits are read from the variables of the SDK's batch processor."""
-    variables = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BSP_MAX_QUEUE_SIZE": " 7 "}
-
-    assert (Limits.load({}), Limits.load(variables)) == (Limits(5000, 2048, 512), Limits(100, 7, 512))
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "many"])
-def test_malformed_limit(text: str) -> None:
-    """A limit that is no positive number is told by its variable."""
-    with pytest.raises(ValueError, match="OTEL_") as raised:
-        Limits.load({"OTEL_BSP_SCHEDULE_DELAY": text})
-
-    assert str(raised.value) == f"OTEL_BSP_SCHEDULE_DELAY cannot be {text!r}: use a whole number above 0."

@@ -8,19 +8,13 @@ import logging
 import os
 import threading
 import weakref
-from collections import deque
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.sdk.environment_variables import (
-    OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
-    OTEL_BSP_MAX_QUEUE_SIZE,
-    OTEL_BSP_SCHEDULE_DELAY,
-)
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from spanglass.export.backlog import Backlog, Limits
+from spanglass.export.sizes import span_bytes
 from spanglass.guard import guard
 
 log = logging.getLogger("spanglass")
@@ -29,33 +23,10 @@ GRACE = 5.0
 """Seconds that shutting down may wait for a receiver."""
 
 
-class Limits(NamedTuple):
-    """How much is gathered: milliseconds between batches, spans in the queue, spans in a batch."""
-
-    delay: int = 5000
-    queue: int = 2048
-    batch: int = 512
-
-    @classmethod
-    def load(cls, environ: Mapping[str, str] = os.environ) -> "Limits":
-        """Read the OTEL_BSP_* variables; raises ValueError, naming the variable, for what is not a positive number."""
-        variables = (OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE)
-        values = [
-            _positive(name, environ.get(name, "").strip() or str(default))
-            for name, default in zip(variables, cls(), strict=True)
-        ]
-        return cls(*values)
-
-
-def _positive(variable: str, text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        message = f"{variable} cannot be {text!r}: use a whole number above 0."
-        raise ValueError(message)
-    return int(text)
-
-
 class BatchProcessor(SpanProcessor):
     """Queues what ends, and hands it to `exporter` every `limits.delay`, or sooner when a batch is full.
+
+    A span above `limits.batch_bytes` goes in a batch of its own, so that it is refused alone.
 
     `dropped` counts the spans that were not delivered: refused, not answered, beyond the queue, or after shutdown.
     """
@@ -73,9 +44,9 @@ class BatchProcessor(SpanProcessor):
     def _begin(self) -> None:
         """Start with an empty queue: a forked child has no thread, and its parent sends what was waiting."""
         self._changed = threading.Condition()
-        self._queue: deque[ReadableSpan] = deque()
+        self._queue = Backlog(self._limits)
         self._ended = self._settled = self._goal = 0
-        self._full_told = False
+        self._told: set[str] = set()
         self._worker = threading.Thread(target=self._work, name="spanglass-export", daemon=True)
         if not self._closed:
             self._worker.start()
@@ -84,13 +55,17 @@ class BatchProcessor(SpanProcessor):
         """Take one span that has ended; never waits for the receiver."""
         if span.context is None or not span.context.trace_flags.sampled:
             return
+        size = self._limits.batch_bytes  # what cannot be measured goes alone
+        with guard:
+            size = span_bytes(span)
         with self._changed:
-            if self._closed or len(self._queue) >= self._limits.queue:
-                self._drop_newest()
+            refusal = self._queue.refusal(size)
+            if self._closed or refusal:
+                self._drop_newest(refusal)
                 return
-            self._queue.append(span)
+            self._queue.put(span, size)
             self._ended += 1
-            if len(self._queue) >= self._limits.batch:
+            if self._queue.full_batch:
                 self._changed.notify_all()
 
     def hurry(self) -> int:
@@ -123,15 +98,11 @@ class BatchProcessor(SpanProcessor):
         with guard:
             self._exporter.shutdown()
 
-    def _drop_newest(self) -> None:
+    def _drop_newest(self, why: str | None) -> None:
         self.dropped += 1
-        if not self._closed and not self._full_told:
-            self._full_told = True
-            log.warning(
-                "spanglass: the queue of %d spans is full, and spans are dropped: raise %s, or end fewer spans.",
-                self._limits.queue,
-                OTEL_BSP_MAX_QUEUE_SIZE,
-            )
+        if why and not self._closed and why not in self._told:
+            self._told.add(why)
+            log.warning(why)
 
     def _work(self) -> None:
         with suppress_instrumentation():
@@ -143,10 +114,10 @@ class BatchProcessor(SpanProcessor):
         """Wait for a batch to be due, and take it; empty when none came."""
         with self._changed:
             self._changed.wait_for(self._due, self._limits.delay / 1000)
-            return [self._queue.popleft() for _ in range(min(self._limits.batch, len(self._queue)))]
+            return self._queue.take()
 
     def _due(self) -> bool:
-        return self._closed or len(self._queue) >= self._limits.batch or self._settled < self._goal
+        return self._closed or self._queue.full_batch or self._settled < self._goal
 
     def _send(self, batch: list[ReadableSpan]) -> None:
         result = SpanExportResult.FAILURE

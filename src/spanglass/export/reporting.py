@@ -2,62 +2,17 @@
 
 import logging
 import threading
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from enum import Enum
-from http import HTTPStatus
+from collections.abc import Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spanglass.export.endpoint import Target
+from spanglass.export.hearing import TooLargeError, cause, hush, too_large
+from spanglass.export.sizes import origin_bytes, span_bytes
 from spanglass.guard import guard
 
 log = logging.getLogger("spanglass")
-
-CHATTY = (
-    "opentelemetry.exporter.otlp.common.http",
-    "opentelemetry.exporter.otlp.proto.grpc.exporter",
-    "opentelemetry.exporter.otlp.proto.http._common",
-    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
-)
-"""The loggers on which the OTLP exporters repeat every failed attempt."""
-
-
-CODES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
-PHRASES = {status.phrase: CODES[status] for status in HTTPStatus}
-
-
-class _Hush(logging.Filter):
-    """Keeps back what is logged by a thread while it is inside `listening`, and nobody else's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._heard = threading.local()
-
-    @contextmanager
-    def listening(self) -> Generator[list[logging.LogRecord]]:
-        for name in CHATTY:
-            filters = logging.getLogger(name).filters
-            if self not in filters:
-                # Before the exporter's own filter, which remembers what it saw and would drop another exporter's twin.
-                filters.insert(0, self)
-        records: list[logging.LogRecord] = []
-        self._heard.records = records
-        try:
-            yield records
-        finally:
-            del self._heard.records
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        records = getattr(self._heard, "records", None)
-        if records is None:
-            return True
-        records.append(record)
-        return False
-
-
-hush = _Hush()
 
 
 class ReportingExporter(SpanExporter):
@@ -69,6 +24,7 @@ class ReportingExporter(SpanExporter):
         self._under_way: list[logging.LogRecord] | None = None
         self._closing = False
         self._failing = False
+        self._size_told = False
         self._lost = 0
         self._lock = threading.Lock()
 
@@ -81,19 +37,27 @@ class ReportingExporter(SpanExporter):
         """Send one batch; a failure of any kind is a result and never an exception."""
         result = SpanExportResult.FAILURE
         why = None
-        with hush.listening() as records, guard:
+        size = 0
+        with guard:
+            size = span_bytes(spans[0]) + origin_bytes(spans[0]) if len(spans) == 1 else 0
+        with hush.listening(size) as records, guard:
             self._under_way = records
             try:
                 result = self._exporter.export(spans)
             except OSError as error:  # what older exporters raise where a connection fails
                 why = type(error).__name__
+            except TooLargeError as error:
+                why = str(error)
             self._under_way = None
             if self._closing:
                 self._exporter.shutdown()
+        why = why or cause(records)
         if result is SpanExportResult.SUCCESS:
             self._recover()
+        elif too_large(why, size):
+            self._refuse(why, size)
         else:
-            self._fail(why or cause(records), len(spans))
+            self._fail(why, len(spans))
         return result
 
     def shutdown(self) -> None:
@@ -122,28 +86,22 @@ class ReportingExporter(SpanExporter):
                 why,
             )
 
+    def _refuse(self, why: str, size: int) -> None:
+        if self._size_told:
+            return
+        self._size_told = True
+        log.warning(
+            "spanglass: %s does not take a span of %.1f MB over %s (%s), and it is dropped: let the receiver take "
+            "larger messages, or record less in one span; this is said once.",
+            self._target.shown,
+            size / 1e6,
+            self._target.protocol,
+            why,
+        )
+
     def _recover(self) -> None:
         if not self._failing:
             return
         with self._lock:
             lost, self._lost, self._failing = self._lost, 0, False
         log.info("spanglass: spans reach %s again; %d were dropped.", self._target.shown, lost)
-
-
-def cause(records: Sequence[logging.LogRecord]) -> str:
-    """Return why sending failed, from what the exporter logged: a status, or the kind of exception.
-
-    The texts themselves are not repeated: they may quote the URL's query or the receiver's page.
-    """
-    args = (arg for record in reversed(records) if isinstance(record.args, tuple) for arg in record.args)
-    return next((why for arg in args if (why := _why(arg))), "no answer in time")
-
-
-def _why(arg: object) -> str | None:
-    if isinstance(arg, str):
-        return PHRASES.get(arg)
-    if isinstance(arg, int):
-        return CODES.get(arg)
-    if isinstance(arg, Exception):
-        return type(arg).__name__
-    return arg.name if isinstance(arg, Enum) else None
