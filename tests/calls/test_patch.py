@@ -18,7 +18,7 @@ from told import ANSWERED, COUNTED, call, told
 
 from flavours import ASK, Flavour
 from spanglass import OpenAIInstrumentor
-from spanglass.calls import patch
+from spanglass.calls import patch, rivals
 from spanglass.testing import OpenAIServer, captured_spans
 
 MODULES = (_base_client, _streaming, completions, httpx, httpx2)
@@ -253,18 +253,26 @@ def test_again_beside_another_party(server: OpenAIServer) -> None:
 
 
 @pytest.mark.usefixtures("original")
-def test_another_party_leaves(server: OpenAIServer, instrumentor: OpenAIInstrumentor) -> None:
-    """Another that takes its wrapper off, and so ours, leaves calls as they are without us; next time is as ever."""
+def test_another_party_leaves(server: OpenAIServer) -> None:
+    """Another that takes its wrapper off, and so ours, does not end our tracing: the next call puts ours back."""
     first = Party()
-    instrumentor.instrument()
-    CLIENT.request = first.before
-    ask(server)
-    instrumentor.uninstrument()
     with captured_spans() as captured:
+        CLIENT.request = first.before
         ask(server)
 
     assert vars(CLIENT)["request"] is first.before
     assert [told(span) for span in captured.spans] == [call(server, ANSWERED, COUNTED)]
+
+
+def test_nothing_is_put_back_unwanted() -> None:
+    """A call that is still looking at others as OpenAI is uninstrumented puts no wrapper back."""
+    before = standing()
+    with captured_spans():
+        places = tuple(rivals.places.values())
+    for place in places:
+        place.put()
+
+    assert changed(before, standing()) == set()
 
 
 def test_both_families_of_http_client(server: OpenAIServer, flavour: Flavour) -> None:

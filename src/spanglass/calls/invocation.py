@@ -10,6 +10,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED  #
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
+from spanglass.calls import rivals
 from spanglass.calls.aside import Traced, Unrecorded, running
 from spanglass.calls.attempts import answered, link, split
 from spanglass.calls.body import Body
@@ -305,6 +306,8 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Tr
     context = get_current()
     if (SUPPRESSED in context and context[SUPPRESSED]) or (OLDER in context and context[OLDER]):
         return None
+    if rivals.due:
+        rivals.look(client)
     noted = operation.get()
     if noted is None or noted.begun:
         noted = Operation("")

@@ -10,10 +10,14 @@ from types import TracebackType
 from typing import Any
 
 from spanglass.calls import tracing
+from spanglass.calls.callers import request, request_async
 from spanglass.calls.invocation import mistake
 from spanglass.calls.operation import Operation, operation
+from spanglass.calls.rivals import reach
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.guard import guard
+
+REQUESTS = (request, request_async)
 
 
 class Noted(Operation):
@@ -28,6 +32,12 @@ class Noted(Operation):
         self._given = given
 
     def __enter__(self) -> None:
+        try:  # free of a call where nobody else is
+            ours = self._resource._client.request._self_wrapper in REQUESTS  # noqa: SLF001 - the SDK's, and wrapt's
+        except AttributeError:
+            ours = False
+        if not ours:
+            reach(self._resource)
         # Here, not above: a coroutine may be awaited long after the method was called.
         self.start = time_ns()
         self.origin = perf_counter_ns()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import wrapt
 
-from spanglass.calls import callers
+from spanglass.calls import callers, rivals
 from spanglass.calls.callers import Wrapper, family_of
 from spanglass.calls.methods import method, method_async
 from spanglass.endpoints import ENDPOINTS
@@ -39,6 +39,9 @@ COMPLETIONS = ("openai.resources.chat.completions", "openai.resources.chat.compl
 TARGETS = (
     Target("openai._base_client", "SyncAPIClient", "request", _as_is(callers.request)),
     Target("openai._base_client", "AsyncAPIClient", "request", _as_is(callers.request_async)),
+    # They have none of their own, unless a party has given them one, which ours must then go around.
+    Target("openai._client", "OpenAI", "request", _as_is(callers.request)),
+    Target("openai._client", "AsyncOpenAI", "request", _as_is(callers.request_async)),
     Target("openai._base_client", "BaseClient", "_build_request", _as_is(callers.build)),
     Target("openai._streaming", "Stream", "__stream__", _as_is(callers.stream)),
     Target("openai._streaming", "AsyncStream", "__stream__", _as_is(callers.stream_async)),
@@ -75,6 +78,7 @@ def apply() -> None:
         _users += 1
         if _users > 1:
             return
+        rivals.due = True
         for module in dict.fromkeys(target.module for target in TARGETS):
             if module in _hooked:
                 _imported(sys.modules.get(module))
@@ -122,9 +126,17 @@ def _imported(module: Any) -> None:
 
 
 def _patch(owner: Any, name: str, wrapper: Wrapper) -> None:
+    if name in rivals.WATCHED:
+        rivals.places[owner, name] = rivals.Place(owner, name, partial(_again, owner, name, wrapper))
     before = owner.__dict__.get(name)
-    if before is None or any(patch.owner is owner and patch.name == name and _stands(patch) for patch in _patches):
+    if before is None or any(module.partition(".")[0] == rivals.OURS for module in rivals.modules(before)):
         return
     around = wrapt.FunctionWrapper(before, wrapper)
     setattr(owner, name, around)
     _patches.append(Patch(owner, name, before, around))
+
+
+def _again(owner: Any, name: str, wrapper: Wrapper) -> None:
+    with _lock:
+        if _users:
+            _patch(owner, name, wrapper)
