@@ -7,16 +7,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openinference.instrumentation import using_metadata, using_session, using_user
 from playwright.sync_api import expect, sync_playwright
-from scenarios import ANSWER, QUESTION, SCENARIOS, USAGE
+from scenarios import ANSWER, MODEL, QUESTION, SCENARIOS, USAGE
 from shown import shown
 from tracing import traced
 from viewer import Phoenix
 from wire import flat
 
+from spanglass import OpenAIInstrumentor
 from spanglass.testing import OpenAIServer
 
 pytest_plugins = ["servers"]
@@ -99,6 +101,47 @@ def test_phoenix_counts_tokens_and_cost_once(phoenix: Phoenix, project: str) -> 
     }
     nothing = {"tokenCountPrompt": None, "tokenCountCompletion": None, "tokenCountTotal": 0, "costSummary": None}
     assert costs == {attempt["context"]["span_id"]: nothing for attempt in attempts}
+
+
+# A framework's own span of a model's call: its scope, what it has from its start, and the tokens that it ends with.
+FRAMEWORKS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
+    "openinference": (
+        "openinference.instrumentation.openai_agents",
+        {"openinference.span.kind": "LLM", "llm.model_name": MODEL},
+        {
+            "llm.token_count.prompt": USAGE["prompt_tokens"],
+            "llm.token_count.completion": USAGE["completion_tokens"],
+        },
+    ),
+    "gen_ai": (
+        "pydantic-ai",
+        {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": MODEL},
+        {
+            "gen_ai.usage.input_tokens": USAGE["prompt_tokens"],
+            "gen_ai.usage.output_tokens": USAGE["completion_tokens"],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_phoenix_counts_tokens_once_within_a_framework(phoenix: Phoenix, framework: str, project: str) -> None:
+    """A call within a framework's own span of it, which has its tokens too, has them counted there and nowhere else."""
+    scope, attributes, tokens = FRAMEWORKS[framework]
+    with traced(phoenix.endpoints, "http/protobuf", project=project) as spans:
+        tracer = OpenAIInstrumentor().instrumented_with["tracer_provider"].get_tracer(scope)
+        with tracer.start_as_current_span("model", attributes=attributes) as model:
+            SCENARIOS["plain"].run()
+            model.set_attributes(tokens)
+    outer, call = phoenix.shows(project, spans)
+    costs = phoenix.costs(project)
+
+    assert (outer["span_kind"], call["span_kind"], call["parent_id"]) == ("LLM", "CHAIN", outer["context"]["span_id"])
+    assert {span: costs[span]["tokenCountTotal"] for span in costs} == {
+        outer["context"]["span_id"]: USAGE["total_tokens"],
+        call["context"]["span_id"]: 0,
+    }
+    assert phoenix.total(project) == USAGE["total_tokens"]
 
 
 def test_phoenix_finds_sessions_and_users(phoenix: Phoenix, project: str) -> None:

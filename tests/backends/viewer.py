@@ -26,6 +26,8 @@ COSTS = """query ($project: ID!) { node(id: $project) { ... on Project { spans(f
   costSummary { prompt { cost } completion { cost } total { cost } }
 } } } } } }"""
 
+TOTAL = "query ($project: ID!) { node(id: $project) { ... on Project { tokenCountTotal } } }"
+
 
 class Phoenix(NamedTuple):
     """A running Phoenix: its address, and where it takes spans, by protocol."""
@@ -63,10 +65,17 @@ class Phoenix(NamedTuple):
 
     def costs(self, project: str) -> dict[str, dict[str, Any]]:
         """Return tokens and cost of each span of a project, by its span id in hex."""
-        variables = {"project": self.project_id(project)}
-        answer = self._get("/graphql", json.dumps({"query": COSTS, "variables": variables}).encode())
-        nodes = [edge["node"] for edge in answer["data"]["node"]["spans"]["edges"]]
+        nodes = [edge["node"] for edge in self._asked(COSTS, project)["spans"]["edges"]]
         return {node.pop("spanId"): node for node in nodes}
+
+    def total(self, project: str) -> int:
+        """Return the tokens of all calls of a project."""
+        return int(self._asked(TOTAL, project)["tokenCountTotal"])
+
+    def _asked(self, query: str, project: str) -> Any:
+        variables = {"project": self.project_id(project)}
+        answer = self._get("/graphql", json.dumps({"query": query, "variables": variables}).encode())
+        return answer["data"]["node"]
 
     def _awaited(self, project: str, query: dict[str, list[str]], count: int) -> list[dict[str, Any]]:
         wait_until(

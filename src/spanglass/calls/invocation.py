@@ -14,6 +14,7 @@ from spanglass.calls import rivals
 from spanglass.calls.aside import Traced, Unrecorded, running
 from spanglass.calls.attempts import answered, link, split
 from spanglass.calls.body import Body
+from spanglass.calls.enclosing import CURRENT, counts
 from spanglass.calls.failure import read_failure
 from spanglass.calls.operation import Operation, operation
 from spanglass.calls.server import server_of
@@ -313,6 +314,8 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Tr
         noted = Operation("")
     body = options.json_data if options.extra_json is None else _with_extra(options)
     record = _record(endpoint, client, noted, body)
+    if CURRENT in context and counts(context[CURRENT]):
+        record.kind = "CHAIN"  # tokens are counted by the span's kind: once, in the span that is current
     span = tracing.start(record, context)
     noted.begun = True
     if not span.is_recording() and not tracing.meters.live:
