@@ -11,8 +11,8 @@ from spanglass.endpoints.shapes import is_json, items, text
 from spanglass.plain import LARGEST, encode, fields, whole
 from spanglass.record import Message, Part, Record, ToolCall, Usage
 
-# Read into fields of their own; every other parameter of the body is an invocation parameter.
-READ = frozenset({"messages", "tools", "functions"})
+# Read into fields of their own, by these names; every other parameter of the body is an invocation parameter.
+READ = {"messages": "input_messages", "tools": "tools", "functions": "tools"}
 
 USAGE = {"prompt_tokens": "prompt", "completion_tokens": "completion", "total_tokens": "total"}
 USAGE_DETAILS = {
