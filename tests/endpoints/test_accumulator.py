@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from openai.types.chat import ChatCompletionChunk
+from pydantic import BaseModel
 
 from spanglass.endpoints.accumulator import ChatAccumulator
 from spanglass.testing import chunks
@@ -210,6 +211,24 @@ def test_usage_and_head() -> None:
         "service_tier": "flex",
         "choices": [choice(role="assistant", content="a")],
         "usage": {**USAGE, "total_tokens": 12},
+    } == accumulator.settle()
+
+
+class Older(BaseModel, extra="allow"):
+    """A chunk as an SDK has it that declares neither usage nor service tier."""
+
+    id: str
+
+
+def test_what_the_sdk_does_not_declare() -> None:
+    """What an older SDK does not declare counts too."""
+    accumulator = taken(Older(**one) for one in chunks(["a"], usage=USAGE, service_tier="flex"))
+
+    assert {
+        **HEAD,
+        "service_tier": "flex",
+        "choices": [choice(role="assistant", content="a")],
+        "usage": USAGE,
     } == accumulator.settle()
 
 

@@ -65,7 +65,7 @@ class ChatAccumulator:
         self._take(chunk)
 
     def _take(self, chunk: Any) -> None:
-        own = fields(chunk)
+        own = whole(chunk)  # an older SDK declares no usage here
         for key in HEAD:
             if key not in self._head and own.get(key):
                 self._head[key] = own[key]
