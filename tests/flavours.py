@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext
+from contextvars import copy_context
 from typing import Any, ClassVar
 
 import openai
@@ -13,6 +15,11 @@ from typing_extensions import override
 from spanglass.testing import OpenAIServer
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def held() -> dict[str, Any]:
+    """Return what the context variables hold here, by their names; an empty value is as good as none."""
+    return {variable.name: value for variable, value in copy_context().items() if value}
 
 
 class Flavour(ABC):
@@ -55,7 +62,7 @@ class Flavour(ABC):
         self.wait(closed.close())
 
     def leave(self) -> list[Any]:
-        """Close all clients, and return what an event loop has complained of."""
+        """Close all clients, and return what an event loop has complained of, and what awaits have left in contexts."""
         self.collect()
         for client in self._clients:
             self.close(client)
@@ -64,6 +71,10 @@ class Flavour(ABC):
     @abstractmethod
     def wait(self, value: Any) -> Any:
         """Return the value itself, or what comes of it where it is to be awaited."""
+
+    @abstractmethod
+    def entered(self, entering: Any) -> AbstractContextManager[Any]:
+        """Return what enters and leaves an object of the SDK's that is for a `with`, or an `async with`."""
 
     @abstractmethod
     def next(self, stream: Any) -> Any:
@@ -87,6 +98,11 @@ class Sync(Flavour):
     @override
     def wait(self, value: Any) -> Any:
         return value
+
+    @override
+    def entered(self, entering: Any) -> AbstractContextManager[Any]:
+        manager: AbstractContextManager[Any] = entering
+        return manager
 
     @override
     def next(self, stream: Any) -> Any:
@@ -118,9 +134,25 @@ class Async(Flavour):
 
     @override
     def wait(self, value: Any) -> Any:
-        if isinstance(value, Coroutine):
-            return self._loop.run_until_complete(value)
-        return self._loop.run_until_complete(_awaited(value)) if isinstance(value, Awaitable) else value
+        return self._loop.run_until_complete(self._awaited(value)) if isinstance(value, Awaitable) else value
+
+    async def _awaited(self, value: Awaitable[Any]) -> Any:
+        before = held()
+        try:
+            return await value
+        finally:
+            if held() != before:
+                self._complaints.append((before, held()))
+
+    @override
+    @contextmanager
+    def entered(self, entering: Any) -> Generator[Any]:
+        stack = AsyncExitStack()
+        given = self.wait(stack.enter_async_context(entering))
+        try:
+            yield given
+        finally:
+            self.wait(stack.__aexit__(*sys.exc_info()))
 
     @override
     def next(self, stream: Any) -> Any:
@@ -140,10 +172,6 @@ class Async(Flavour):
         self.wait(self._loop.shutdown_asyncgens())
         self._loop.close()
         return self._complaints
-
-
-async def _awaited(value: Awaitable[Any]) -> Any:
-    return await value
 
 
 async def _each(stream: Any, leaves: Callable[[Any], bool], *, entered: bool) -> None:

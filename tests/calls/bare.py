@@ -1,5 +1,6 @@
 """What a caller meets, told so that a run with the bare SDK and an instrumented one can be compared whole."""
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,6 +12,10 @@ from spanglass.testing import Answer, OpenAIServer, captured_spans
 
 Asking = Callable[[Any, list[Any]], Any]
 """Makes a call with the client it is given, and may add to the list what it takes on the way."""
+
+
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""Where an object lies in memory, which its representation may tell."""
 
 
 class Met(NamedTuple):
@@ -36,11 +41,16 @@ def meet(server: OpenAIServer, client: Any, answer: Answer | None, asking: Askin
         except Exception as error:  # noqa: BLE001 - whatever the SDK raises is compared
             raised = f"{type(error).__name__}: {error}"
     return Met(
-        [f"{type(result)} {result!r}" for result in results],
+        [_described(result) for result in results],
         raised,
         [f"{one.category.__name__}: {one.message}" for one in warned],
         [request.body for request in server.journal[before:]],
     )
+
+
+def _described(result: Any) -> str:
+    """Return its very type, what it holds, and the names of all its attributes, private ones included."""
+    return ADDRESS.sub("", f"{type(result)} {result!r} {sorted(getattr(result, '__dict__', ()))}")
 
 
 def both(

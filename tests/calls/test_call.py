@@ -9,81 +9,15 @@ from typing import Any
 
 import openai
 import pytest
-from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 from told import ANSWERED, COUNTED, call, told
 
-from flavours import ASK, Async, Flavour
+from flavours import ASK, Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Request, completion
 
 ASKED: dict[str, Any] = ASK
 CALLED = [{"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a":1}'}}]
 Way = Callable[[Flavour, Any], Any]
-
-
-def created(flavour: Flavour, client: Any) -> Any:
-    """Call `create`."""
-    return flavour.create(client)
-
-
-def with_options(flavour: Flavour, client: Any) -> Any:
-    """Call it of a copy."""
-    return flavour.create(client.with_options(timeout=30, max_retries=1))
-
-
-def raw(flavour: Flavour, client: Any) -> Any:
-    """Ask for the raw response, and parse it."""
-    return flavour.wait(client.chat.completions.with_raw_response.create(**ASK)).parse()
-
-
-def raw_unparsed(flavour: Flavour, client: Any) -> Any:
-    """Ask for the raw response, and read it by other means."""
-    return ChatCompletion(**flavour.wait(client.chat.completions.with_raw_response.create(**ASK)).http_response.json())
-
-
-def raw_client(flavour: Flavour, client: Any) -> Any:
-    """Ask a raw client."""
-    return flavour.wait(client.with_raw_response.chat.completions.create(**ASK)).parse()
-
-
-def beta(flavour: Flavour, client: Any) -> Any:
-    """Call it under its older name."""
-    return flavour.wait(client.beta.chat.completions.create(**ASK))
-
-
-def kept_method(flavour: Flavour, client: Any) -> Any:
-    """Call the method kept in a variable."""
-    create = client.chat.completions.create
-    return flavour.wait(create(**ASK))
-
-
-@pytest.mark.parametrize("way", [created, with_options, raw, raw_unparsed, raw_client, beta, kept_method])
-def test_way(way: Way, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """Whatever way a chat is created by, its span is the same, and the caller gets what the SDK makes of the answer."""
-    result = way(flavour, flavour.client(server))
-
-    assert result.to_dict() == completion()
-    assert [told(span) for span in captured.spans] == [call(server, ANSWERED, COUNTED)]
-
-
-@pytest.mark.parametrize("reader", ["read", "json", "parse"])
-def test_streaming_response(reader: str, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """A response whose body the caller has read by himself, to its end, is a call that succeeded, with that body."""
-    asking = flavour.client(server).chat.completions.with_streaming_response.create(**ASK)
-
-    async def within() -> None:
-        async with asking as response:
-            await getattr(response, reader)()
-
-    if isinstance(flavour, Async):
-        flavour.wait(within())
-    else:
-        with asking as response:
-            getattr(response, reader)()
-
-    shown = {**ANSWERED, **COUNTED}
-    (span,) = (told(span) for span in captured.spans)
-    assert (span.status, {name: span.attributes.get(name) for name in shown}) == ("OK", shown)
 
 
 def test_frame_of_the_span(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
@@ -97,25 +31,6 @@ def test_frame_of_the_span(flavour: Flavour, server: OpenAIServer, captured: Cap
     assert (scope.schema_url or "").startswith("https://opentelemetry.io/schemas/")
     assert (span.parent, list(span.links)) == (None, [])
     assert (span.attributes or {})["output.value"] == json.dumps(completion())
-
-
-def test_azure(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """A call of an Azure client is the same, of the provider azure."""
-    flavour.create(flavour.azure(server))
-
-    assert server.journal[0].path.startswith("/openai/deployments/gpt-4o-mini/chat/completions")
-    assert [told(span) for span in captured.spans] == [call(server, ANSWERED, COUNTED, {"llm.provider": "azure"})]
-
-
-def test_post(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """A call by the client's own `post` is traced; it has no helper."""
-    client = flavour.client(server)
-
-    flavour.wait(client.post("/chat/completions", body=ASK, cast_to=ChatCompletion))
-
-    expected = call(server, ANSWERED, COUNTED)
-    del expected.attributes["spanglass.sdk.helper"]
-    assert [told(span) for span in captured.spans] == [expected]
 
 
 class Sum(BaseModel):
@@ -256,37 +171,6 @@ def test_calls_at_the_same_time(server: OpenAIServer, captured: CapturedSpans) -
     asyncio.run(together())
 
     assert pairs(captured) == sorted((question, question) for question in questions * 2)
-
-
-def test_call_within_a_call(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """A call that is made while the messages of another are being read is one of its own."""
-    client = flavour.client(server)
-    with openai.OpenAI(base_url=server.base_url, api_key="test") as inner:
-        server.script(echo, echo)
-
-        def messages() -> Any:
-            answer = inner.chat.completions.create(model="inner", messages=[{"role": "user", "content": "inner"}])
-            yield {"role": "user", "content": f"outer {answer.choices[0].message.content}"}
-
-        flavour.create(client, messages=messages(), model="outer")
-
-    assert pairs(captured) == [("inner", "inner"), ("outer inner", "outer inner")]
-    assert [(span.attributes or {})["spanglass.sdk.helper"] for span in captured.spans] == ["create", "create"]
-
-
-def test_token_provider_that_asks_a_model(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """A call that is made in the midst of another is its child."""
-    with openai.OpenAI(base_url=server.base_url, api_key="test") as inner:
-
-        def token() -> str:
-            inner.chat.completions.create(**ASKED)
-            return "token"
-
-        flavour.create(flavour.azure(server, api_key=None, azure_ad_token_provider=token))
-
-    child, parent = captured.spans
-    assert [(span.attributes or {}).get("llm.provider") for span in (child, parent)] == [None, "azure"]
-    assert (child.parent, parent.parent) == (parent.context, None)
 
 
 @pytest.mark.parametrize("content", [None, ""])

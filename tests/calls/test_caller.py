@@ -5,19 +5,14 @@ import gc
 import inspect
 import json
 import warnings
-from collections.abc import Callable
 from typing import Any
 
-import openai
 import pytest
-from openai._legacy_response import LegacyAPIResponse
-from openai._response import APIResponse, AsyncAPIResponse
-from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 from told import ANSWERED, COUNTED, call, told
 
 from flavours import ASK, Async, Flavour
-from spanglass.testing import CapturedSpans, OpenAIServer, Stream, captured_spans, chunks, completion
+from spanglass.testing import CapturedSpans, OpenAIServer, Stream, captured_spans, chunks
 
 ASKED: dict[str, Any] = ASK
 UNREQUESTED = ("attempt.count", "time.attempts", "time.backoff", "time.body", "time.rest")
@@ -137,56 +132,6 @@ def test_awaited_later(server: OpenAIServer, captured: CapturedSpans) -> None:
     flavour.leave()
 
     assert (before, [told(span) for span in captured.spans]) == (0, [call(server, ANSWERED, COUNTED)])
-
-
-Asking = Callable[[Any], Any]
-KINDS: dict[str, tuple[Asking, tuple[type[Any], type[Any]]]] = {
-    "plain": (lambda chat: chat.create(**ASKED), (ChatCompletion, ChatCompletion)),
-    "stream": (lambda chat: chat.create(**ASKED, stream=True), (openai.Stream, openai.AsyncStream)),
-    "raw": (lambda chat: chat.with_raw_response.create(**ASKED), (LegacyAPIResponse, LegacyAPIResponse)),
-}
-
-
-@pytest.mark.usefixtures("captured")
-@pytest.mark.parametrize("kind", KINDS)
-def test_types(kind: str, flavour: Flavour, server: OpenAIServer) -> None:
-    """What comes back is of the SDK's very type, without an attribute more."""
-    asking, (sync_type, async_type) = KINDS[kind]
-
-    result = flavour.wait(asking(flavour.client(server).chat.completions))
-
-    assert type(result) is (async_type if isinstance(flavour, Async) else sync_type)
-    assert [name for name in vars(result) if "spanglass" in name] == []
-    if kind == "stream":
-        flavour.close(result)
-
-
-@pytest.mark.usefixtures("captured")
-def test_streaming_response(server: OpenAIServer) -> None:
-    """A streaming response is the SDK's, and its body is not read before the caller reads it."""
-    with (
-        openai.OpenAI(base_url=server.base_url, api_key="test") as client,
-        client.chat.completions.with_streaming_response.create(**ASKED) as response,
-    ):
-        assert type(response) is APIResponse
-        assert not response.http_response.is_stream_consumed
-        assert json.loads(response.read()) == completion()
-
-
-@pytest.mark.usefixtures("captured")
-def test_streaming_response_async(server: OpenAIServer) -> None:
-    """So it is where it is awaited."""
-    flavour = Async()
-
-    async def ask() -> tuple[Any, bool, Any]:
-        asking = flavour.client(server).chat.completions.with_streaming_response.create(**ASKED)
-        async with asking as response:
-            return type(response), response.http_response.is_stream_consumed, json.loads(await response.read())
-
-    answer = flavour.wait(ask())
-    flavour.leave()
-
-    assert answer == (AsyncAPIResponse, False, completion())
 
 
 @pytest.mark.usefixtures("captured")
