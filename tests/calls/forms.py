@@ -229,6 +229,8 @@ FORMS: tuple[Form, ...] = (
         for name, reads, said in (
             ("parse()", lambda flavour, response: taken(flavour, flavour.wait(response.parse())), WHOLE),
             ("left early", lambda flavour, response: taken(flavour, flavour.wait(response.parse()), 2), LEFT),
+            ("iter_lines()", iterated("iter_lines"), streamed("completed", 5, timed=False)),
+            ("iter_lines() left early", iterated("iter_lines", 3), streamed("closed", 2, timed=False)),
         )
     ),
     Form("client.post()", lambda flavour, client: [post(flavour, client)], (PLAIN.but(HELPLESS),)),

@@ -113,7 +113,7 @@ class StreamState:
         elif outcome in LEFT and self.body.whole:
             outcome = "truncated"
         first = self.first - self.call.origin if self.first else None
-        gap = self.gap if self.chunks > 1 else None
+        gap = self.gap if first is not None and self.chunks > 1 else None
         return StreamStats(outcome, self.chunks, first, gap, self.accumulator.bearing)
 
 
