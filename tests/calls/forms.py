@@ -162,6 +162,7 @@ FORMS: tuple[Form, ...] = (
         Form(f"beta.chat.completions.{name}()", asked(f"beta.chat.completions.{name}"), (said,), absent=absent)
         for name, said, absent in (
             ("create", PLAIN, without("beta.chat.completions.create")),
+            ("parse", PARSED, without("beta.chat.completions.parse")),
         )
     ),
     *(

@@ -33,8 +33,12 @@ def _for_family(wrapper: Callable[..., Any]) -> Callable[[Any], Wrapper]:
 
 
 CHAT = ENDPOINTS["post", "/chat/completions"]
-# The class stands in the package up to 1.5x, and one module deeper since.
-COMPLETIONS = ("openai.resources.chat.completions", "openai.resources.chat.completions.completions")
+# The class stands in the package up to 1.5x, and one module deeper since; from 1.40 to 1.91 `parse` has one of its own.
+COMPLETIONS = (
+    "openai.resources.chat.completions",
+    "openai.resources.chat.completions.completions",
+    "openai.resources.beta.chat.completions",
+)
 
 TARGETS = (
     Target("openai._base_client", "SyncAPIClient", "request", _as_is(callers.request)),
