@@ -1,5 +1,6 @@
 """What all tests share: a server, the spans captured, both families of the SDK, and a guard that lets errors out."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,12 @@ pytest_plugins = ("forms_report",)
 
 # Where the SDK warns of values that it does not take, of spans that are written or ended after their end, of contexts.
 COMPLAINING = ("opentelemetry.attributes", "opentelemetry.sdk.trace", "opentelemetry.context")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of all collections to come: each test of a stream makes some, and they add up."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

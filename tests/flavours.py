@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator
@@ -15,6 +16,18 @@ from typing_extensions import override
 from spanglass.testing import OpenAIServer
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
+# Parameters that an older SDK does not have, but takes in `extra_body`.
+LATER = ("max_completion_tokens", "metadata", "stream_options")
+
+
+def known(client: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what is asked in the words of the SDK, which may be too old to have all of `LATER`."""
+    parameters = inspect.signature(client.chat.completions.create).parameters
+    extra = {name: asked[name] for name in LATER if name in asked and name not in parameters}
+    if not extra:
+        return asked
+    own = {name: value for name, value in asked.items() if name not in extra}
+    return {**own, "extra_body": {**extra, **own.get("extra_body", {})}}
 
 
 def held() -> dict[str, Any]:
@@ -44,7 +57,7 @@ class Flavour(ABC):
 
     def create(self, client: Any, **asked: Any) -> Any:
         """Create a chat completion; `asked` adds to `ASK`, or replaces what is there."""
-        return self.wait(client.chat.completions.create(**{**ASK, **asked}))
+        return self.wait(client.chat.completions.create(**known(client, {**ASK, **asked})))
 
     def take(self, stream: Any, count: int | None = None, *, entered: bool = False) -> list[Any]:
         """Loop over a stream, break after `count` chunks if given, and return the chunks."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
 
+from asking import sent
 from spanglass.testing import OpenAIServer
 
 SECOND = 1_000_000_000
@@ -13,7 +14,7 @@ FIRST = "spanglass.stream.time_to_first_chunk"
 GAP = "spanglass.stream.longest_gap"
 EVENT = "First Token Stream Event"
 CHUNKS = "spanglass.stream.chunk_count"
-SENT = '{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+SENT = sent(stream=True)
 
 
 class Story(NamedTuple):

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from told import ANSWERED, COUNTED, GOOD, attempt, call, refused, retried, told
 
+from asking import HTTP
 from flavours import Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, chunks, completion, error
 
-AGAIN = Reply(error("Slow down"), status=429, headers={"retry-after-ms": "5"})
+AGAIN = Reply(error("Slow down"), status=429, headers={"retry-after": "0.005"})
 REFUSED = Reply(error("No"), status=400)
 SPLIT = ("attempts", "backoff", "body", "rest")
 
@@ -165,7 +165,7 @@ LIMITED = {
     "x-ratelimit-remaining-tokens": "150",
     "x-ratelimit-reset-requests": "120ms",
     "x-ratelimit-reset-tokens": "6m0s",
-    "retry-after-ms": "1",
+    "retry-after": "0.001",
 }
 SAID = {
     "spanglass.processing_time": 0.12,
@@ -194,7 +194,7 @@ def test_what_the_server_said(flavour: Flavour, server: OpenAIServer, captured: 
             server,
             1,
             refused(429),
-            retried("status_429", "retry-after-ms", "1ms"),
+            retried("status_429", "retry-after", "0.001"),
             SAID,
             {"spanglass.response.request_id": "req_1"},
             description="HTTP 429",
@@ -229,7 +229,7 @@ def test_requests_of_others_are_no_attempts(flavour: Flavour, server: OpenAIServ
     """A request that a token provider makes while the call is under way is not taken for an attempt of it."""
 
     def token() -> str:
-        return httpx2.get(f"{server.url}/token").json()["error"]["code"]  # type: ignore[no-any-return]
+        return HTTP.get(f"{server.url}/token").json()["error"]["code"]  # type: ignore[no-any-return]
 
     flavour.create(flavour.azure(server, api_key=None, azure_ad_token_provider=token), model="gpt-4o-mini")
 

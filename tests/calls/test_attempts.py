@@ -4,11 +4,11 @@ import time
 from email.utils import formatdate
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from told import ANSWERED, COUNTED, GOOD, attempt, call, refused, retried, told
 
+from asking import HTTP, sent
 from flavours import Flavour
 from spanglass.testing import (
     CapturedSpans,
@@ -23,15 +23,15 @@ from spanglass.testing import (
     error,
 )
 
-SOON = {"retry-after-ms": "1"}
+SOON = {"retry-after": "0.001"}
 TWICE = {"spanglass.attempt.count": 2}
-HTTP_CLIENTS: dict[type[Any], type[Any]] = {openai.OpenAI: httpx2.Client, openai.AsyncOpenAI: httpx2.AsyncClient}
+HTTP_CLIENTS: dict[type[Any], type[Any]] = {openai.OpenAI: HTTP.Client, openai.AsyncOpenAI: HTTP.AsyncClient}
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the SDK's own backoff begin with 40 ms rather than half a second."""
-    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.04)
+    """Let the SDK's own backoff begin with 40 ms rather than half a second, where it lets itself be told."""
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.04, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_status_that_is_retried(
     flavour.create(flavour.client(server))
 
     assert [told(span) for span in captured.spans] == [
-        attempt(server, 1, refused(status), retried(reason, "retry-after-ms", "1ms"), description=f"HTTP {status}"),
+        attempt(server, 1, refused(status), retried(reason, "retry-after", "0.001"), description=f"HTTP {status}"),
         attempt(server, 2, GOOD),
         call(server, ANSWERED, COUNTED, TWICE),
     ]
@@ -199,14 +199,14 @@ def test_exhausted(flavour: Flavour, server: OpenAIServer, captured: CapturedSpa
     with pytest.raises(openai.InternalServerError) as info:
         flavour.create(flavour.client(server))
 
-    again = retried("status_5xx", "retry-after-ms", "1ms")
+    again = retried("status_5xx", "retry-after", "0.001")
     failure = {
         "spanglass.attempt.count": 3,
         "error.type": "openai.InternalServerError",
         "http.response.status_code": 503,
         "spanglass.error.type": "invalid_request_error",
     }
-    last = {"spanglass.attempt.retry_after": "1ms"}
+    last = {"spanglass.attempt.retry_after": "0.001"}
     assert [told(span) for span in captured.spans] == [
         attempt(server, 1, refused(503), again, description="HTTP 503"),
         attempt(server, 2, refused(503), again, description="HTTP 503"),
@@ -232,7 +232,7 @@ def test_no_retries(where: str, flavour: Flavour, server: OpenAIServer, captured
 
 def unanswered(kind: str) -> dict[str, Any]:
     """Return what an attempt's span says where no answer came."""
-    return {"error.type": f"httpx2.{kind}"}
+    return {"error.type": f"{HTTP.__name__}.{kind}"}
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_nobody_listens(flavour: Flavour, captured: CapturedSpans) -> None:
 
 
 STREAMED = {
-    "input.value": '{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"hi"}]}',
+    "input.value": sent(stream=True),
     "llm.invocation_parameters": '{"model":"gpt-4o-mini","stream":true}',
     "spanglass.stream.outcome": "completed",
     "spanglass.stream.chunk_count": 4,
@@ -318,7 +318,7 @@ def test_stream_is_retried(flavour: Flavour, server: OpenAIServer, captured: Cap
     flavour.take(flavour.create(flavour.client(server), stream=True))
 
     assert [told(span) for span in captured.spans] == [
-        attempt(server, 1, refused(429), retried("status_429", "retry-after-ms", "1ms"), description="HTTP 429"),
+        attempt(server, 1, refused(429), retried("status_429", "retry-after", "0.001"), description="HTTP 429"),
         attempt(server, 2, GOOD),
         call(server, ANSWERED, STREAMED, TWICE, events=("First Token Stream Event",)),
     ]

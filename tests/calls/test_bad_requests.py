@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from bare import both
-from openai import NOT_GIVEN, omit
+from openai._types import NOT_GIVEN
 from openai.types.chat import ChatCompletionMessage
 from pydantic import BaseModel
 from told import shortened, told
 
+from asking import OMIT
 from flavours import ASK, Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer
 
@@ -143,7 +144,7 @@ SENT: dict[str, tuple[Callable[[], dict[str, Any]], dict[str, Any]]] = {
         {**MODEL, **HI, **parameters(logit_bias={"50256": -100})},
     ),
     "sentinels": (
-        lambda: {"stop": omit, "n": NOT_GIVEN, "extra_body": {"top_k": omit}},
+        lambda: {"stop": OMIT, "n": NOT_GIVEN, "extra_body": {"top_k": OMIT}},
         {**BLANK, **HI},
     ),
     "extra body": (
@@ -169,6 +170,9 @@ def test_odd_request(
     bare, instrumented, (span,) = both(flavour, server, None, lambda client, _: flavour.create(client, **make()))
 
     assert bare == instrumented
+    if bare.raised:  # an older SDK refuses some of it
+        assert ("ERROR", bare.raised, []) == (*told(span)[2:4], bare.sent)
+        return
     assert ("OK", None) == told(span)[2:4]
     (body,) = instrumented.sent
     assert {**said, "input.value": body.decode(), "input.mime_type": "application/json"} == asked(told(span).attributes)
@@ -275,7 +279,7 @@ def test_arguments_are_left_alone(flavour: Flavour, server: OpenAIServer, captur
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}, "headers": {"a": "b"}}],
         "extra_body": {"api_key": "secret", "top_k": 1},
         "extra_headers": {"x-a": "b"},
-        "metadata": {"a": "b"},
+        "logit_bias": {"50256": -100},
     }
     before = deepcopy(given)
 

@@ -150,7 +150,7 @@ def test_arguments_are_not_changed(flavour: Flavour, server: OpenAIServer, captu
     given: dict[str, Any] = {
         **copy.deepcopy(ASK),
         "tools": [{"type": "function", "function": {"name": "add", "parameters": {}}}],
-        "metadata": {"a": "b"},
+        "logit_bias": {"50256": -100},
         "extra_headers": {"x-tenant": "acme"},
         "extra_query": {"q": "1"},
         "extra_body": {"top_k": 4, "api_key": "sk-0123456789abcdef"},

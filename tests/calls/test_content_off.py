@@ -9,6 +9,7 @@ import openai
 import pytest
 from openinference.instrumentation import using_prompt_template
 
+from asking import plain as data
 from flavours import Flavour
 from spanglass.testing import (
     CapturedSpans,
@@ -190,7 +191,7 @@ def test_caller_and_wire_are_as_ever(flavour: Flavour, server: OpenAIServer) -> 
             result = flavour.create(flavour.client(server), **ASKED)
         bodies.append(server.journal[-1].body)
 
-        assert result.to_dict() == answer()
+        assert data(result) == answer()
 
     assert bodies[0] == bodies[1]
 

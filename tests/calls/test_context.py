@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from openinference.instrumentation import (
@@ -25,6 +24,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, ParentBased, 
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags
 from told import ANSWERED, COUNTED, GOOD, attempt, call, refused, retried, told
 
+from asking import HTTP
 from flavours import ASK, Flavour
 from spanglass import OpenAIInstrumentor
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, chunks
@@ -44,9 +44,9 @@ def watching(flavour: Flavour, server: OpenAIServer) -> tuple[Any, Seen]:
         look(_)
 
     if flavour.kind is openai.OpenAI:
-        http: Any = httpx2.Client(event_hooks={"request": [look], "response": [look]})
+        http: Any = HTTP.Client(event_hooks={"request": [look], "response": [look]})
     else:
-        http = httpx2.AsyncClient(event_hooks={"request": [look_async], "response": [look_async]})
+        http = HTTP.AsyncClient(event_hooks={"request": [look_async], "response": [look_async]})
     return flavour.client(server, http_client=http), seen
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 
+from asking import HTTP
 from spanglass.calls.server import provider_of
 from spanglass.testing import CapturedSpans, completion
 
@@ -90,9 +90,9 @@ def test_server_of_a_call(
     """A call tells provider, address and port; the class of the client says who answers where the host does not."""
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     # These hosts are not to be asked in a test.
-    answers = httpx2.MockTransport(lambda _: httpx2.Response(200, json=completion()))
+    answers = HTTP.MockTransport(lambda _: HTTP.Response(200, json=completion()))
 
-    with kind(api_key="test", http_client=httpx2.Client(transport=answers), **options) as client:
+    with kind(api_key="test", http_client=HTTP.Client(transport=answers), **options) as client:
         client.chat.completions.create(model="m", messages=[])
 
     names = ("llm.provider", "server.address", "server.port")
@@ -102,9 +102,9 @@ def test_server_of_a_call(
 
 def test_base_url_that_changes(captured: CapturedSpans) -> None:
     """A client that is told to go elsewhere is asked anew."""
-    answers = httpx2.MockTransport(lambda _: httpx2.Response(200, json=completion()))
+    answers = HTTP.MockTransport(lambda _: HTTP.Response(200, json=completion()))
 
-    with openai.OpenAI(api_key="test", http_client=httpx2.Client(transport=answers)) as client:
+    with openai.OpenAI(api_key="test", http_client=HTTP.Client(transport=answers)) as client:
         for url in ("http://one.example/v1", "http://two.example/v1"):
             client.base_url = url
             client.chat.completions.create(model="m", messages=[])

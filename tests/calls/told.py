@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from asking import sent
 from spanglass.testing import OpenAIServer
 
 SECONDS = "seconds"
@@ -13,7 +14,7 @@ SECONDS = "seconds"
 
 MEASURED = ("spanglass.time.", "spanglass.attempt.backoff", "spanglass.stream.time_to_", "spanglass.stream.longest_")
 
-SENT = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}]}'
+SENT = sent()
 
 
 class Told(NamedTuple):

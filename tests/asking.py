@@ -1,0 +1,57 @@
+"""What the SDK at hand can do, found by asking it: no test asks for its version."""
+
+import importlib
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any
+
+import openai
+import pytest
+from openai._types import NOT_GIVEN
+
+from flavours import ASK
+
+FAMILIES = tuple(importlib.import_module(name) for name in ("httpx", "httpx2") if find_spec(name) is not None)
+
+
+def _own_family() -> Any:
+    with openai.OpenAI(base_url="http://127.0.0.1", api_key="test") as client:
+        bases: list[str] = [kind.__module__ for kind in type(client._client).__mro__]  # noqa: SLF001 - it has no other name
+    return next(family for family in FAMILIES if family.__name__ in bases)
+
+
+HTTP: Any = _own_family()
+"""The HTTP client that the SDK makes for itself: httpx or httpx2."""
+
+OMIT: Any = getattr(openai, "omit", NOT_GIVEN)
+"""What stands for a parameter that is not given."""
+
+
+def need(owner: Any, path: str) -> Any:
+    """Return what stands at a dotted path below an object of the SDK; skip the test where there is no such thing."""
+    found = owner
+    for name in path.split("."):
+        if not hasattr(found, name):
+            pytest.skip(f"this SDK has no {path}")
+        found = getattr(found, name)
+    return found
+
+
+def sent(**asked: Any) -> str:
+    """Return the body that the bare SDK sends for `ASK` and more."""
+    bodies: list[str] = []
+
+    def note(request: Any) -> Any:
+        bodies.append(request.content.decode())
+        return HTTP.Response(400)
+
+    http = HTTP.Client(transport=HTTP.MockTransport(note))
+    given: Any = {**ASK, **asked}
+    with openai.OpenAI(api_key="test", http_client=http) as client, suppress(openai.BadRequestError):
+        client.chat.completions.create(**given)
+    return bodies[0]
+
+
+def plain(model: Any) -> Any:
+    """Return a model's fields, those that came, as plain data."""
+    return model.to_dict() if hasattr(model, "to_dict") else model.model_dump(exclude_unset=True)
