@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 import pytest
+from openai._models import FinalRequestOptions
 from openai._types import NOT_GIVEN
 
 from flavours import ASK
@@ -50,6 +51,21 @@ def sent(**asked: Any) -> str:
     with openai.OpenAI(api_key="test", http_client=http) as client, suppress(openai.BadRequestError):
         client.chat.completions.create(**given)
     return bodies[0]
+
+
+def need_generators() -> None:
+    """Skip the test where the SDK does not send messages that a generator makes."""
+    try:
+        sent(messages=(message for message in ASK["messages"]))
+    except TypeError as refusal:
+        pytest.skip(f"this SDK sends no messages of a generator: {refusal}")
+
+
+def wait_for(headers: dict[str, str]) -> float:
+    """Return the seconds that the SDK would wait before its first retry of a response with these headers."""
+    with openai.OpenAI(base_url="http://127.0.0.1", api_key="test") as client:
+        asking: Any = client._calculate_retry_timeout  # noqa: SLF001 - it has no other name
+        return float(asking(2, FinalRequestOptions(method="post", url="/"), HTTP.Headers(headers)))
 
 
 def plain(model: Any) -> Any:

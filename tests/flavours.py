@@ -17,7 +17,7 @@ from spanglass.testing import OpenAIServer
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
 # Parameters that an older SDK does not have, but takes in `extra_body`.
-LATER = ("max_completion_tokens", "metadata", "stream_options")
+LATER = ("audio", "max_completion_tokens", "metadata", "modalities", "stream_options")
 
 
 def known(client: Any, asked: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,17 @@
 import faulthandler
 import json
 import sys
+from pathlib import Path
 
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 
+import spanglass
 from spanglass import OpenAIInstrumentor
 from spanglass.guard import guard
+
+OURS = str(Path(spanglass.__file__).parent)
+"""Where spanglass stands: it shows on stderr where spanglass complains."""
 
 PATIENCE = 60
 """Seconds after which a program that hangs says where, and ends."""
@@ -33,4 +38,9 @@ def instrument() -> str:
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(ConsoleSpanExporter(formatter=line)))
     OpenAIInstrumentor().instrument(tracer_provider=provider)
+    return sys.argv[1]
+
+
+def leave_bare() -> str:
+    """Return the base URL, and instrument nothing: what such a program does by itself."""
     return sys.argv[1]

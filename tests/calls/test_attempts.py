@@ -8,7 +8,7 @@ import openai
 import pytest
 from told import ANSWERED, COUNTED, GOOD, attempt, call, refused, retried, told
 
-from asking import HTTP, sent
+from asking import HTTP, sent, wait_for
 from flavours import Flavour
 from spanglass.testing import (
     CapturedSpans,
@@ -163,6 +163,8 @@ def test_milliseconds_of_nothing_hide_the_seconds(
 
 def test_retry_after_a_date(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
     """A `retry-after` that is a date is a wait until then."""
+    if wait_for({"retry-after": formatdate(time.time() + 2.9, usegmt=True)}).is_integer():
+        pytest.skip("this SDK waits whole seconds, and so not until the date")
     sent: list[str] = []
 
     def later(_: Request) -> Reply:
@@ -181,15 +183,17 @@ def test_retry_after_a_date(flavour: Flavour, server: OpenAIServer, captured: Ca
 
 
 def test_wait_that_the_sdk_refuses(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """A wait that is too long for the SDK ends the call, and the attempt still tells what the server asked for."""
+    """A wait that is too long for the SDK ends the call, or is made short; the attempt tells what was asked for."""
     server.script(Reply(status=429, headers={"retry-after": "3600"}))
 
-    with pytest.raises(openai.RateLimitError):
+    try:
         flavour.create(flavour.client(server))
+    except openai.RateLimitError:
+        followed = {"spanglass.attempt.retry_after": "3600"}
+    else:
+        followed = retried("status_429", "sdk", "3600")
 
-    assert told(captured.spans[0]) == attempt(
-        server, 1, refused(429), {"spanglass.attempt.retry_after": "3600"}, description="HTTP 429"
-    )
+    assert told(captured.spans[0]) == attempt(server, 1, refused(429), followed, description="HTTP 429")
 
 
 def test_exhausted(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
@@ -329,8 +333,9 @@ def test_redirect_is_followed_within_an_attempt(
 ) -> None:
     """A redirect that the HTTP client follows is no attempt of its own."""
     server.script(Reply(status=307, headers={"location": f"{server.base_url}/chat/completions"}))
+    client = flavour.client(server, http_client=HTTP_CLIENTS[flavour.kind](follow_redirects=True))
 
-    flavour.create(flavour.client(server))
+    flavour.create(client)
 
     assert len(server.journal) == 2
     assert [told(span) for span in captured.spans] == [call(server, ANSWERED, COUNTED)]

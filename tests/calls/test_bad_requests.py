@@ -250,7 +250,11 @@ def test_refused_request(
     """What the SDK itself refuses, it refuses in the same words, nothing is sent, and one span says so."""
     bare, instrumented, (span,) = both(flavour, server, None, lambda client, _: flavour.create(client, **make()))
 
-    assert (bare, []) == (instrumented, bare.sent)
+    assert bare == instrumented
+    if not bare.raised:  # an older SDK, or its HTTP client, sends what JSON has no word for
+        assert ("OK", 1) == (told(span).status, len(bare.sent))
+        return
+    assert [] == bare.sent
     assert ("ChatCompletion", "ERROR", bare.raised.replace("\ud800", "\ufffd")) == (span.name, *told(span)[2:4])
     if said is not None:
         given = json.loads(told(span).attributes["llm.invocation_parameters"])

@@ -6,6 +6,7 @@ import pytest
 from bare import Met, both
 from told import Told, call, shortened, told
 
+from asking import sent
 from flavours import Flavour
 from spanglass.testing import OpenAIServer, Reply, Stream, chunks, completion, error
 
@@ -13,7 +14,7 @@ LONG = "x" * 5_000_000
 CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
 # What the span of a stream says beside that of an answer.
 ONLY = {"llm.invocation_parameters": '{"model":"gpt-4o-mini","stream":true}'}
-INPUT = {"input.value": '{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"hi"}]}'}
+INPUT = {"input.value": sent(stream=True)}
 OBJECT = {"output.mime_type": "application/json", "llm.response.model_name": "gpt-4o-mini"}
 ROLE = {"llm.output_messages.0.message.role": "assistant"}
 CONTENT = "llm.output_messages.0.message.content"

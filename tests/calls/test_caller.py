@@ -54,7 +54,7 @@ class Answer(BaseModel):
 
 def test_mistake_that_comes_when_awaited(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
     """A mistake that the SDK finds while the call is awaited leaves one span too."""
-    with pytest.raises(TypeError, match="BaseModel") as info:
+    with pytest.raises(TypeError, match=r"BaseModel|not JSON serializable") as info:
         flavour.create(flavour.client(server), response_format=Answer)
 
     (span,) = captured.spans

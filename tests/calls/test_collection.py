@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from leaving import OURS
 
 from spanglass.testing import OpenAIServer
 
@@ -29,5 +30,6 @@ def test_collected_under_locks(server: OpenAIServer, processor: str) -> None:
         check=False,
     )
 
-    assert (0, "") == (ran.returncode, ran.stderr)
+    # The SDK's own finaliser of an async client may complain of a loop that is closed.
+    assert (0, False) == (ran.returncode, OURS in ran.stderr), ran.stderr
     assert {way: [outcome] * TIMES for outcome in OUTCOMES for way in OUTCOMES[outcome]} == json.loads(ran.stdout)

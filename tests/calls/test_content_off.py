@@ -10,7 +10,7 @@ import pytest
 from openinference.instrumentation import using_prompt_template
 
 from asking import plain as data
-from flavours import Flavour
+from flavours import ASK, Flavour, known
 from spanglass.testing import (
     CapturedSpans,
     HangUp,
@@ -98,7 +98,7 @@ def mistaken(flavour: Flavour, _: OpenAIServer, client: Any) -> None:
     """Make a call that the SDK refuses."""
     given = {key: value for key, value in ASKED.items() if key != "messages"}
     with suppress(TypeError):
-        flavour.wait(client.chat.completions.create(**given, **{CANARY: CANARY}))
+        flavour.wait(client.chat.completions.create(**known(client, given), **{CANARY: CANARY}))
 
 
 def odd(flavour: Flavour, server: OpenAIServer, client: Any) -> None:
@@ -130,7 +130,7 @@ def broken(flavour: Flavour, server: OpenAIServer, client: Any) -> None:
 def raw(flavour: Flavour, server: OpenAIServer, client: Any) -> None:
     """Ask for the raw response."""
     server.script(Reply(answer()))
-    flavour.wait(client.chat.completions.with_raw_response.create(model="gpt-4o-mini", **ASKED))
+    flavour.wait(client.chat.completions.with_raw_response.create(**known(client, {**ASK, **ASKED})))
 
 
 Act = Callable[[Flavour, OpenAIServer, Any], None]

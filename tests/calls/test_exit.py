@@ -9,6 +9,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from leaving import OURS
 
 from spanglass.testing import OpenAIServer, Stall, Stream, chunks
 
@@ -78,15 +79,27 @@ def run(server: OpenAIServer, program: str) -> tuple[int, list[Any], str]:
     return ran.returncode, [json.loads(line) for line in ran.stdout.splitlines()], ran.stderr
 
 
+def status_of_bare(met: int, due: int, server: OpenAIServer, program: str) -> int:
+    """Return the exit status that is due; where another was met, what the program has without spanglass.
+
+    CPython 3.13.0 itself may die of a stream that is open as the program ends.
+    """
+    if met == due:
+        return due
+    server.script(Stream([*chunks()[:2], Stall()]))
+    return run(server, program.replace("import instrument", "import leave_bare as instrument"))[0]
+
+
 @pytest.mark.parametrize("case", PROGRAMS)
 def test_exits(server: OpenAIServer, case: str) -> None:
     """The span of a stream that is open when the program ends is exported, with what had arrived, and in silence."""
     beginning, end, status, told = PROGRAMS[case]
     server.script(Stream([*chunks()[:2], Stall()]))
-    ended = run(server, f"{beginning}    {end.strip()}\n")
+    program = f"{beginning}    {end.strip()}\n"
+    ended = run(server, program)
 
-    assert (status, [told]) == ended[:2], ended[2]
-    assert "spanglass" not in ended[2]
+    assert (status_of_bare(ended[0], status, server, program), [told]) == ended[:2], ended[2]
+    assert OURS not in ended[2]
 
 
 FORKED = """
@@ -116,5 +129,5 @@ def test_forked(server: OpenAIServer) -> None:
     server.script(Stream([*chunks()[:2], Stall()]))
     ended = run(server, FORKED)
 
-    assert (0, [HALF]) == ended[:2], ended[2]
-    assert "spanglass" not in ended[2]
+    assert (status_of_bare(ended[0], 0, server, FORKED), [HALF]) == ended[:2], ended[2]
+    assert OURS not in ended[2]

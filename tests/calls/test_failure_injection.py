@@ -180,7 +180,7 @@ def calls(flavour: Flavour, server: OpenAIServer, client: Any) -> list[str]:
     """Make a call of each kind, and return what the caller meets."""
     server.script(
         Reply(completion("plain")),
-        Reply(error("busy"), status=503, headers={"retry-after-ms": "1"}),
+        Reply(error("busy"), status=503, headers={"retry-after": "0.001"}),
         Reply(completion("retried")),
         Reply(error("no"), status=400),
         HangUp(),
@@ -223,7 +223,7 @@ def test_failure(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The caller meets what the bare SDK gives, the failure is logged once, and calls leave what spans they can."""
-    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01, raising=False)
     client = flavour.client(server, max_retries=1)
     bare = calls(flavour, server, client)
     sent = [request.body for request in server.journal]

@@ -30,7 +30,7 @@ BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20
 LONGEST = 60
 REGISTRY = Path(__file__).parents[2] / "semconv/registry/gen_ai.yaml"
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
-AGAIN = Reply(error("Slow down"), status=429, headers={"retry-after-ms": "1"})
+AGAIN = Reply(error("Slow down"), status=429, headers={"retry-after": "0.001"})
 REFUSED = Reply(error("No", code="bad"), status=400)
 
 

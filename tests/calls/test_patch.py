@@ -1,6 +1,7 @@
 """What is wrapped while OpenAI is instrumented, and that it is put back."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -155,8 +156,8 @@ def test_client_of_before_and_after(flavour: Flavour, server: OpenAIServer) -> N
 
 def test_what_was_kept_is_silent_afterwards(flavour: Flavour, server: OpenAIServer) -> None:
     """Methods and raw objects that the SDK or the caller keeps from the time of being instrumented do nothing after."""
-    client = flavour.client(server)
     with captured_spans() as captured:
+        client = flavour.client(server)
         kept = (client.chat.completions.create, client.chat.completions.with_raw_response.create)
         for create in kept:
             flavour.wait(create(**ASK))

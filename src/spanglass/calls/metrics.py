@@ -65,7 +65,8 @@ class Meters:
         if record.stream is not None and record.stream.first is not None:
             self._first.record(record.stream.first / NANOSECONDS, timed, context)
         # The convention wants the kind of the tokens, which no usage tells in full; and a zero where none was told.
-        attributes[ai.GEN_AI_TOKEN_MODALITY] = "unknown"
+        # A dict of its own: older SDKs keep the one that they were given for the durations.
+        counted = {**attributes, ai.GEN_AI_TOKEN_MODALITY: "unknown"}
         usage = record.usage
-        self._input.add((usage.prompt if usage else None) or 0, attributes, context)
-        self._output.add((usage.completion if usage else None) or 0, attributes, context)
+        self._input.add((usage.prompt if usage else None) or 0, counted, context)
+        self._output.add((usage.completion if usage else None) or 0, counted, context)
