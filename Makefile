@@ -9,7 +9,8 @@ PHOENIX := $(CACHE)/phoenix-$(PHOENIX_VERSION)-py$(shell $(PHOENIX_PYTHON) -c 'i
 PYTEST = SPANGLASS_PHOENIX=$(PHOENIX) .venv/bin/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint types test test-quick test-backends phoenix demo bench semconv readme clean
+.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix demo bench semconv \
+        readme clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -40,6 +41,18 @@ test-quick: install ## every test that needs no backend
 
 test-backends: install phoenix ## the tests against Rotel, Phoenix and a browser
 	$(PYTEST) -m backend
+
+# The environments stay in the cache; spanglass in them is that of this clone.
+test-sdks: install ## the life of a call on SDKs from the oldest to the newest, in environments made once
+	SPANGLASS_SDKS=$(CACHE)/sdks .venv/bin/nox -f tests/sdks/noxfile.py
+
+upgrade-check: phoenix ## every test, with the newest of everything in place of what is pinned; tells what is newer
+	newest=$$(mktemp -d $(CACHE)/newest.XXXXXX) && trap 'rm -rf "$$newest"' EXIT \
+	&& $(PYTHON) -m venv $$newest \
+	&& $$newest/bin/python -m pip install --quiet --upgrade pip \
+	&& $$newest/bin/python -m pip install --quiet -e . --group dev \
+	&& { $$newest/bin/python -m pip freeze --exclude-editable | grep -vixFf constraints.txt; true; } \
+	&& SPANGLASS_PHOENIX=$(PHOENIX) $$newest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 phoenix: $(PHOENIX) ## Phoenix in an environment of its own, outside the repository; made once (Python 3.11 or newer)
 

@@ -62,7 +62,18 @@ def test_targets() -> None:
 
     assert told == {
         "README.md": {"demo", "test", "help", "bench"},
-        "CONTRIBUTING.md": {"bench", "help", "lint", "types", "test", "test-quick", "semconv", "readme"},
+        "CONTRIBUTING.md": {
+            "bench",
+            "help",
+            "lint",
+            "types",
+            "test",
+            "test-quick",
+            "test-sdks",
+            "upgrade-check",
+            "semconv",
+            "readme",
+        },
         ".ci/run": {"lint", "types", "test"},
     }
     assert set().union(*told.values(), {"install", "test-backends", "phoenix", "clean"}) == targets()
@@ -76,6 +87,7 @@ def test_targets() -> None:
         ("bench", "PYTHONPATH=tests .venv/bin/python -m bench"),
         ("test-quick", ".venv/bin/pytest -n 2 -m 'not backend'"),
         ("test-backends", ".venv/bin/pytest -m backend"),
+        ("test-sdks", ".venv/bin/nox -f tests/sdks/noxfile.py"),
         ("test", ".venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder"),
         ("lint", ".venv/bin/ruff format --check"),
         ("types", ".venv/bin/pyright"),
@@ -91,6 +103,15 @@ def test_target_from_a_fresh_clone(target: str, runs: str, tmp_path: Path) -> No
 
     assert lines[0].endswith("-m venv .venv")
     assert lines[-1].endswith(runs)
+
+
+def test_upgrade_check_pins_nothing() -> None:
+    """The check of what is newer installs all that development needs, and none of it by a pin."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"^upgrade-check:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    installs = re.findall(r"pip install (.*?) \\\n", recipe)
+
+    assert installs == ["--quiet --upgrade pip", "--quiet -e . --group dev"]
 
 
 def test_options_of_configure() -> None:

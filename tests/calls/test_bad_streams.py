@@ -174,4 +174,7 @@ def test_odd_stream(odd: Odd, flavour: Flavour, server: OpenAIServer) -> None:
     bare, instrumented, (span,) = both(flavour, server, odd.answer, asking)
 
     assert bare == instrumented
+    if bare.results[odd.said["spanglass.stream.chunk_count"] :]:  # an older SDK makes chunks of what is none
+        assert len(bare.results) == (span.attributes or {})["spanglass.stream.chunk_count"]
+        return
     assert ended(bare, server, odd.said, (span.attributes or {}).get("error.type")) == told(span)

@@ -59,7 +59,7 @@ REQUIREMENTS = (
     "opentelemetry-sdk",
     "pytest",
     "pytest-xdist",
-    "pyyaml",
+    "PyYAML",
     "wrapt",
 )
 BOTH_FAMILIES = {"2.54.0": ("openai[httpx2]",)}

@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -16,9 +15,10 @@ from cells import Cell, pins, requirements
 def python_of(cell: Cell) -> str | None:
     """Return the path of the cell's Python, or None where there is none that runs."""
     found = shutil.which(f"python{cell.python}")
+    if found is None:
+        return None
     # A version manager may leave a name on the path that it has no Python for.
-    works = found is not None and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0
-    return found if works else None
+    return found if subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0 else None  # noqa: S603 - a Python
 
 
 def place_of(cell: Cell, cache: Path) -> Path:
@@ -42,17 +42,21 @@ def make(cell: Cell, python: str, cache: Path) -> Path:
 
 
 def _build(cell: Cell, python: str, place: Path) -> None:
-    subprocess.run([python, "-m", "venv", place], check=True)
+    _run(python, "-m", "venv", str(place))
+    pip = (str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check")
+    pinned = [f"{name}=={version}" for name, version in pins(cell).items()]
     constraints = place / "constraints.txt"
-    pinned = pins(cell)
-    constraints.write_text("".join(f"{name}=={version}\n" for name, version in pinned.items()), encoding="utf-8")
-    pip = (place / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
-    subprocess.run([*pip, "install", "--quiet", "-c", constraints, *requirements(cell)], check=True)
-    installed = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True).stdout.split()
-    unpinned = [one for one in installed if _plain(one) not in {_plain(f"{name}=={pinned[name]}") for name in pinned}]
+    constraints.write_text("\n".join(pinned), encoding="utf-8")
+    _run(*pip, "install", "--quiet", "-c", str(constraints), *requirements(cell))
+    known = {_plain(one) for one in pinned}
+    unpinned = [one for one in _run(*pip, "freeze").split() if _plain(one) not in known]
     if unpinned:
         message = f"Pin in tests/sdks/cells.py what came by itself: {', '.join(unpinned)}."
         raise RuntimeError(message)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 - the cells' own
 
 
 def _plain(requirement: str) -> str:
@@ -64,10 +68,3 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def surroundings(cell: Cell, root: Path, reports: Path) -> dict[str, str]:
-    """Return the environment variables of a cell's tests: spanglass is that of this clone."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OPENAI_"))}
-    report = reports / f"{cell.name}.json"
-    return {**inherited, "PYTHONPATH": str(root / "src"), "SPANGLASS_FORMS_REPORT": str(report)}

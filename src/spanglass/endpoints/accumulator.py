@@ -149,7 +149,7 @@ def _copied(value: Any) -> Any:
     if value.__class__ is list:
         return [_copied(item) for item in value]
     own = whole(value)
-    sent = getattr(value, "__pydantic_fields_set__", None)  # a model also has the fields that nobody sent
+    sent: Any = getattr(value, "__pydantic_fields_set__", None)  # a model also has the fields that nobody sent
     if sent is None:
         sent = getattr(value, "__fields_set__", own)  # one of pydantic 1
     return {key: _copied(own[key]) for key in own if key in sent or own[key] is not None} if own else value

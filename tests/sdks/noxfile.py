@@ -1,0 +1,58 @@
+"""Runs the tests of the life of a call in every cell: `make test-sdks`.
+
+One cell: `.venv/bin/nox -f tests/sdks/noxfile.py -k openai-1.6.0-py3.10`. What is given after `--` goes to pytest.
+"""
+
+import json
+import os
+import shutil
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from cells import CELLS, ROOT, Cell
+from environments import make, python_of
+
+CACHE = Path(os.environ.get("SPANGLASS_SDKS") or Path.home() / ".cache/spanglass/sdks")
+# One report a cell of the forms that its SDK has, `<cell>.json`: what tests/sdks/table.py takes.
+REPORTS = ROOT / "build" / "sdks"
+TESTS = ("tests/calls", "tests/endpoints", "tests/writers")
+# What counts function calls holds for the pinned SDK only.
+COUNTING = ("tests/writers/test_budget.py", "tests/writers/test_writer_cost.py")
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("cell", CELLS, ids=[cell.name for cell in CELLS])
+def sdk(session: nox.Session, cell: Cell) -> None:
+    """Run the tests in one cell, whose environment has what spanglass needs; spanglass is that of this clone."""
+    python = python_of(cell)
+    if python is None:
+        refuse = session.error if os.environ.get("SPANGLASS_REQUIRE_ALL") else session.skip
+        refuse(f"There is no Python {cell.python} that runs: put a python{cell.python} on the PATH.")
+    report = REPORTS / f"{cell.name}.json"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    session.chdir(ROOT)
+    session.run(
+        str(make(cell, python, CACHE)),
+        *("-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *(f"--ignore={name}" for name in COUNTING)),
+        *(session.posargs or TESTS),
+        env={"PYTHONPATH": f"{ROOT / 'src'}:{_metadata(session)}", "SPANGLASS_FORMS_REPORT": str(report)},
+        external=True,
+    )
+    if report.exists():
+        told = json.loads(report.read_text(encoding="utf-8"))
+        report.write_text(json.dumps({"sdk": cell.openai, **told}), encoding="utf-8")
+
+
+def _metadata(session: nox.Session) -> str:
+    """Return a folder with the metadata of spanglass as it is installed here, for its version and entry point."""
+    installed = distribution("spanglass")
+    name = f"spanglass-{installed.version}.dist-info"
+    folder = session.create_tmp()
+    shutil.copytree(str(installed.locate_file(name)), Path(folder) / name, dirs_exist_ok=True)
+    return folder
