@@ -44,9 +44,9 @@ class Flavour(ABC):
     def __init__(self) -> None:
         self._clients: list[Any] = []
 
-    def client(self, server: OpenAIServer, **options: Any) -> Any:
-        """Return a client of the server, closed when the test is over; `options` are the SDK's."""
-        self._clients.append(self.kind(**{"base_url": server.base_url, "api_key": "test", **options}))
+    def client(self, server: OpenAIServer, kind: type[Any] | None = None, **options: Any) -> Any:
+        """Return a client of the server, closed when the test is over; of the SDK's kind, or of a subclass."""
+        self._clients.append((kind or self.kind)(**{"base_url": server.base_url, "api_key": "test", **options}))
         return self._clients[-1]
 
     def azure(self, server: OpenAIServer, **options: Any) -> Any:
@@ -79,6 +79,7 @@ class Flavour(ABC):
         self.collect()
         for client in self._clients:
             self.close(client)
+        self._clients.clear()  # pytest keeps what it gave to a test for longer than the test lasts
         return []
 
     @abstractmethod

@@ -113,16 +113,19 @@ def test_strangers(package: str, stranger: str) -> None:
     assert [] == met
 
 
-def test_the_sdk_is_imported_nowhere() -> None:
-    """No module imports the SDK or its HTTP clients: whoever uses them has."""
-    met = {
-        str(path.relative_to(ROOT)): name
+def test_the_sdk_is_imported_in_one_place() -> None:
+    """No module imports the SDK or its HTTP clients, whoever uses them has; but for one, whose classes are the SDK's.
+
+    That one is loaded only when a name of it is asked for.
+    """
+    met = [
+        (str(path.relative_to(ROOT)), name)
         for path in MODULES
         for name in imports(path)
         if name.partition(".")[0] in {"openai", "httpx", "httpx2"}
-    }
+    ]
 
-    assert {} == met
+    assert [("client.py", "openai.AsyncOpenAI"), ("client.py", "openai.OpenAI")] == met
 
 
 def broad(node: ast.AST) -> bool:
@@ -184,6 +187,33 @@ def run(program: str) -> str:
     return done.stdout.strip()
 
 
+WITHOUT_SDK = """
+import sys
+sys.modules["openai"] = None
+import spanglass
+for name in ("TraceAsyncOpenAI", "TraceOpenAI", "wrap_openai"):
+    try:
+        getattr(spanglass, name)
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_what_needs_the_sdk_says_so() -> None:
+    """Where openai is not installed all else is there, and what needs it says what to install."""
+    said = "needs the OpenAI SDK, 1.6.0 or newer: pip install 'spanglass[openai]'."
+
+    assert [f"{name} {said}" for name in ("TraceAsyncOpenAI", "TraceOpenAI", "wrap_openai")] == run(
+        WITHOUT_SDK
+    ).splitlines()
+
+
+def test_name_that_is_not_there() -> None:
+    """The package has no other name than it says."""
+    with pytest.raises(AttributeError, match=r"^module 'spanglass' has no attribute 'wrap_opneai'$"):
+        getattr(spanglass, "wrap_opneai")  # noqa: B009 - by a type checker it would not pass
+
+
 UNUSED = ("openai", "httpx", "httpx2", "rich", "requests", "google.protobuf", "grpc", "opentelemetry.exporter")
 
 
@@ -218,7 +248,7 @@ def test_exported_names(package: str) -> None:
     """`__all__` is sorted, and is what is visible: the modules of the package aside, nothing else is public."""
     program = f"""
 import {package} as package, types
-visible = [n for n in vars(package) if not n.startswith("_") and not isinstance(getattr(package, n), types.ModuleType)]
+visible = [n for n in dir(package) if not n.startswith("_") and not isinstance(getattr(package, n), types.ModuleType)]
 print(sorted(set(visible) ^ set(package.__all__)))
 print(list(package.__all__) == sorted(package.__all__))
 print([name for name in package.__all__ if not getattr(package, name).__doc__])

@@ -1,9 +1,43 @@
 """Every OpenAI call as OpenTelemetry spans: what was sent, what came back, every attempt, every stream."""
 
+from typing import TYPE_CHECKING
+
 from spanglass.configure import Pipeline, configure
 from spanglass.context import using
 from spanglass.instrumentor import OpenAIInstrumentor
 from spanglass.record import Record
 from spanglass.settings import Settings
 
-__all__ = ["OpenAIInstrumentor", "Pipeline", "Record", "Settings", "configure", "using"]
+__all__ = [
+    "OpenAIInstrumentor",
+    "Pipeline",
+    "Record",
+    "Settings",
+    "TraceAsyncOpenAI",
+    "TraceOpenAI",
+    "configure",
+    "using",
+    "wrap_openai",
+]
+
+if TYPE_CHECKING:
+    from spanglass.client import TraceAsyncOpenAI, TraceOpenAI, wrap_openai
+else:
+    # Not for type checkers, to which it would make every name one that is there.
+    def __getattr__(name: str) -> object:
+        """Load what needs the SDK, when it is first asked for."""
+        if name not in __all__:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        try:
+            from spanglass import client  # noqa: PLC0415 - it imports the SDK
+        except ImportError as error:
+            if error.name != "openai":
+                raise
+            message = f"{name} needs the OpenAI SDK, 1.6.0 or newer: pip install 'spanglass[openai]'."
+            raise ImportError(message, name="openai") from error
+        found = globals()[name] = getattr(client, name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__} - {"TYPE_CHECKING"})

@@ -1,15 +1,11 @@
 """OpenAIInstrumentor: all OpenAI clients of the process."""
 
-import os
 from collections.abc import Collection
 from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from spanglass.calls import patch, tracing
-from spanglass.settings import Settings
-
-PROVIDERS = ("tracer_provider", "meter_provider")
 
 
 class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
@@ -29,11 +25,10 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     def _instrument(self, **kwargs: Any) -> None:
         self.instrumented_with = dict(kwargs)
-        self._applied = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
+        self._applied = not tracing.disabled()
         if not self._applied:
             return
-        providers = {name: kwargs.pop(name, None) for name in PROVIDERS}
-        tracing.current = tracing.Tracing(Settings.load(**kwargs), **providers)
+        tracing.current = tracing.load(**kwargs)
         patch.apply()
 
     def _uninstrument(self, **_: Any) -> None:

@@ -32,7 +32,9 @@ ALWAYS = {
 }
 WHERE_THERE = {
     "Completions.parse",
+    "Completions.stream",
     "AsyncCompletions.parse",
+    "AsyncCompletions.stream",
     "httpx.Client.send",
     "httpx.AsyncClient.send",
     "httpx2.Client.send",
@@ -70,7 +72,7 @@ def instrumentor() -> Iterator[OpenAIInstrumentor]:
 
 
 def test_what_is_wrapped(instrumentor: OpenAIInstrumentor) -> None:
-    """Thirteen functions are wrapped, where the SDK has them all, nothing else is touched, and all is put back."""
+    """Fifteen functions are wrapped, where the SDK has them all, nothing else is touched, and all is put back."""
     before = standing()
     instrumentor.instrument()
     during = standing()

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from spanglass.calls import tracing
 from spanglass.calls.aside import Aside, Traced, running
 from spanglass.calls.invocation import Invocation, begin
+from spanglass.calls.own import OWN, take_retries
 from spanglass.calls.stream import AsyncWatchedBytes, StreamState, WatchedBytes, accumulate, accumulate_async
 from spanglass.endpoints import ENDPOINTS
 from spanglass.guard import guard
@@ -32,6 +33,10 @@ def _begin(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced
     chosen = tracing.current
     with guard:
         options = args[1] if args[1:] else kwargs["options"]
+        own = client.__dict__
+        if OWN in own:
+            chosen = own[OWN]
+            take_retries(options)
         key = (options.method, options.url)
         if chosen is not None and key in ENDPOINTS:
             traced = begin(chosen, ENDPOINTS[key], client, options)

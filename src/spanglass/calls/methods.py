@@ -13,23 +13,30 @@ from spanglass.calls import tracing
 from spanglass.calls.callers import request, request_async
 from spanglass.calls.invocation import mistake
 from spanglass.calls.operation import Operation, operation
+from spanglass.calls.own import OWN, with_retries
 from spanglass.calls.rivals import reach
+from spanglass.calls.tracing import Tracing
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.guard import guard
 
 REQUESTS = (request, request_async)
+# What a client has of its own is read off its `__dict__`, and the client off its resource's: on every call a look is
+# free, and a function is not.
 
 
 class Noted(Operation):
     """A method of a resource under way: what begins within it takes its start and its name."""
 
-    __slots__ = ("_endpoint", "_given", "_outer", "_resource")
+    __slots__ = ("_endpoint", "_given", "_outer", "_own", "_resource")
 
-    def __init__(self, endpoint: Endpoint, helper: str, resource: Any, given: dict[str, Any]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, helper: str, resource: Any, given: dict[str, Any], own: Tracing | None
+    ) -> None:
         self.helper = helper
         self._endpoint = endpoint
         self._resource = resource
         self._given = given
+        self._own = own
 
     def __enter__(self) -> None:
         try:  # free of a call where nobody else is
@@ -53,20 +60,24 @@ class Noted(Operation):
             return
         if operation.get() is self:  # or else the coroutine was closed in another context
             operation.set(self._outer)
-        if isinstance(error, Exception) and not self.begun and tracing.current is not None:
+        chosen = self._own or tracing.current
+        if isinstance(error, Exception) and not self.begun and chosen is not None:
             with guard:
                 client = self._resource._client  # noqa: SLF001 - a resource has no other name for it
-                mistake(tracing.current, self._endpoint, client, self, self._given, error)
+                mistake(chosen, self._endpoint, client, self, self._given, error)
 
 
 def method(
     endpoint: Endpoint, helper: str, wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """`Completions.create` and its like."""
-    if tracing.current is None:
+    held = resource.__dict__
+    kept = held["_client"].__dict__ if "_client" in held else held
+    own = kept[OWN] if OWN in kept else None
+    if own is None and tracing.current is None:
         return wrapped(*args, **kwargs)
-    with Noted(endpoint, helper, resource, kwargs):
-        return wrapped(*args, **kwargs)
+    with Noted(endpoint, helper, resource, kwargs, own):
+        return wrapped(*args, **(kwargs if own is None else with_retries(kwargs)))
 
 
 class Unstarted:
@@ -85,11 +96,14 @@ def method_async(
     endpoint: Endpoint, helper: str, wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """`AsyncCompletions.create`: called at once, so that its errors come when the SDK's do, and awaited later."""
-    if tracing.current is None:
+    held = resource.__dict__
+    kept = held["_client"].__dict__ if "_client" in held else held
+    own = kept[OWN] if OWN in kept else None
+    if own is None and tracing.current is None:
         return wrapped(*args, **kwargs)
-    noted = Noted(endpoint, helper, resource, kwargs)
+    noted = Noted(endpoint, helper, resource, kwargs, own)
     with noted:
-        coroutine = wrapped(*args, **kwargs)
+        coroutine = wrapped(*args, **(kwargs if own is None else with_retries(kwargs)))
     if not hasattr(coroutine, "send"):
         return coroutine
     awaited = _awaited(noted, Unstarted(coroutine))
@@ -101,3 +115,10 @@ def method_async(
 async def _awaited(noted: Noted, unstarted: Unstarted) -> Any:
     with noted:
         return await unstarted.coroutine
+
+
+def opening(wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`Completions.stream`: what it returns calls `create`, on entering or before."""
+    held = resource.__dict__
+    kept = held["_client"].__dict__ if "_client" in held else held
+    return wrapped(*args, **(with_retries(kwargs) if OWN in kept else kwargs))

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from functools import partial
 from threading import RLock
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import wrapt
 
 from spanglass.calls import callers, rivals
 from spanglass.calls.callers import Wrapper, family_of
-from spanglass.calls.methods import method, method_async
+from spanglass.calls.methods import method, method_async, opening
+from spanglass.calls.own import OWN, handed, renew
+from spanglass.calls.tracing import Tracing
 from spanglass.endpoints import ENDPOINTS
 from spanglass.guard import guard
 
@@ -33,12 +36,13 @@ def _for_family(wrapper: Callable[..., Any]) -> Callable[[Any], Wrapper]:
 
 
 CHAT = ENDPOINTS["post", "/chat/completions"]
-# The class stands in the package up to 1.5x, and one module deeper since; from 1.40 to 1.91 `parse` has one of its own.
+# The class stands in the package up to 1.5x, and one module deeper since; up to 1.91 the beta has one of its own.
 COMPLETIONS = (
     "openai.resources.chat.completions",
     "openai.resources.chat.completions.completions",
     "openai.resources.beta.chat.completions",
 )
+COPIES = ("copy", "with_options")
 
 TARGETS = (
     Target("openai._base_client", "SyncAPIClient", "request", _as_is(callers.request)),
@@ -57,6 +61,11 @@ TARGETS = (
         for owner, wrapper in (("Completions", method), ("AsyncCompletions", method_async))
         for name in ("create", "parse")
     ),
+    *(
+        Target(module, owner, "stream", _as_is(opening))
+        for module in COMPLETIONS
+        for owner in ("Completions", "AsyncCompletions")
+    ),
 )
 
 
@@ -71,6 +80,8 @@ class Patch(NamedTuple):
 
 _lock = RLock()
 _users = 0
+# What clients are traced with that have their own: held by them, and by their copies and open streams, alone.
+_owned: WeakSet[Tracing] = WeakSet()
 _hooked: set[str] = set()
 _patches: list[Patch] = []
 
@@ -80,27 +91,33 @@ def apply() -> None:
     global _users  # noqa: PLW0603 - the process has one set of patches
     with _lock:
         _users += 1
-        if _users > 1:
-            return
-        rivals.due = True
-        for module in dict.fromkeys(target.module for target in TARGETS):
-            if module in _hooked:
-                _imported(sys.modules.get(module))
-            else:
-                # A hook cannot be taken back: one a process, which asks whether it is wanted.
-                _hooked.add(module)
-                wrapt.register_post_import_hook(_imported, module)
+        _place()
+
+
+def own(client: Any, tracing: Tracing) -> None:
+    """Trace one client, and the copies that it makes of itself, with `tracing`; the wrappers stay while one lives."""
+    with _lock:
+        if tracing not in _owned:
+            _owned.add(tracing)
+            _place()
+        for kind in type(client).__mro__:
+            for name in COPIES:
+                if callable(kind.__dict__.get(name)):
+                    _patch(kind, name, _as_is(_copied))
+    client.__dict__[OWN] = tracing
+    with guard:
+        renew(client)
 
 
 def undo() -> None:
-    """Put back what stood there, once nobody wants the wrappers.
+    """Put back what stood there, once nobody wants the wrappers, and no client with a Tracing of its own is alive.
 
     One that another party has wrapped stays where it is and is silent; it serves again with the next `apply`.
     """
     global _users, _patches  # noqa: PLW0603 - as above
     with _lock:
         _users -= 1
-        if _users:
+        if _wanted():
             return
         covered: list[Patch] = []
         for patch in _patches:
@@ -109,6 +126,40 @@ def undo() -> None:
             elif _stands(patch):
                 covered.append(patch)
         _patches = covered
+
+
+def _wanted() -> bool:
+    return bool(_users or _owned)
+
+
+def _place() -> None:
+    rivals.due = True
+    for module in dict.fromkeys(target.module for target in TARGETS):
+        if module in _hooked:
+            _imported(sys.modules.get(module))
+        else:
+            # A hook cannot be taken back: one a process, which asks whether it is wanted.
+            _hooked.add(module)
+            wrapt.register_post_import_hook(_imported, module)
+
+
+def _copied(wrapped: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`copy` and `with_options`: a client's copy is traced as it is itself."""
+    kept = getattr(client, "__dict__", {})  # a static method of that name is nobody's
+    if OWN not in kept:
+        return wrapped(*args, **kwargs)
+    before = handed.get()
+    handed.set(kept[OWN])
+    try:
+        made = wrapped(*args, **kwargs)
+    finally:
+        handed.set(before)
+    with guard:
+        if type(made) is type(client):
+            made.__dict__[OWN] = kept[OWN]
+        else:
+            own(made, kept[OWN])
+    return made
 
 
 def _stands(patch: Patch) -> bool:
@@ -121,26 +172,26 @@ def _stands(patch: Patch) -> bool:
 
 def _imported(module: Any) -> None:
     with guard, _lock:
-        if _users == 0 or module is None:
+        if module is None or not _wanted():
             return
         for target in TARGETS:
             owner = module.__dict__.get(target.owner)  # as it stands: not by a module's own `__getattr__`
             if target.module == module.__name__ and owner is not None:
-                _patch(owner, target.name, target.wrapper(module))
+                _patch(owner, target.name, target.wrapper, module)
 
 
-def _patch(owner: Any, name: str, wrapper: Wrapper) -> None:
+def _patch(owner: Any, name: str, wrapper: Callable[[Any], Wrapper], module: Any = None) -> None:
     if name in rivals.WATCHED:
-        rivals.places[owner, name] = rivals.Place(owner, name, partial(_again, owner, name, wrapper))
+        rivals.places[owner, name] = rivals.Place(owner, name, partial(_again, owner, name, wrapper, module))
     before = owner.__dict__.get(name)
     if before is None or any(module.partition(".")[0] == rivals.OURS for module in rivals.modules(before)):
         return
-    around = wrapt.FunctionWrapper(before, wrapper)
+    around = wrapt.FunctionWrapper(before, wrapper(module))
     setattr(owner, name, around)
     _patches.append(Patch(owner, name, before, around))
 
 
-def _again(owner: Any, name: str, wrapper: Wrapper) -> None:
+def _again(owner: Any, name: str, wrapper: Callable[[Any], Wrapper], module: Any) -> None:
     with _lock:
-        if _users:
-            _patch(owner, name, wrapper)
+        if _wanted():
+            _patch(owner, name, wrapper, module)

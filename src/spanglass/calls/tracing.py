@@ -1,5 +1,6 @@
 """What calls are traced with: settings, a tracer and the writers chosen. Turns a record into spans."""
 
+import os
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -55,9 +56,9 @@ _API_ERROR = table(
 
 
 class Tracing:
-    """One way to trace; the process has one or none."""
+    """One way to trace; the process has one or none, a client may have its own."""
 
-    __slots__ = ("_hidden", "extras", "least", "limits", "meters", "settings", "tracer", "writers")
+    __slots__ = ("__weakref__", "_hidden", "extras", "least", "limits", "meters", "settings", "tracer", "writers")
 
     def __init__(
         self,
@@ -178,6 +179,18 @@ class Tracing:
             elif attempt.failed:
                 child.set_status(StatusCode.ERROR, f"HTTP {attempt.status}")
             child.end(record.start + attempt.end)
+
+
+def disabled() -> bool:
+    """Tell whether the environment turns OpenTelemetry off."""
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def load(
+    tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None, **given: Any
+) -> Tracing:
+    """Return what to trace with: these providers, or the global ones, and settings as `Settings.load` reads them."""
+    return Tracing(Settings.load(**given), tracer_provider, meter_provider)
 
 
 current: Tracing | None = None

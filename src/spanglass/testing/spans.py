@@ -11,7 +11,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 
 class CapturedSpans:
-    """The spans that ended in a `captured_spans()` block, and the provider that they went to."""
+    """The spans that ended in a `captured_spans()` block, and the provider that they went to.
+
+    A client that is traced by itself, not by the instrumentor, has a provider of its own: a test gives it this one, by
+    `wrap_openai(client, tracer_provider=captured.provider)`, with or without the block.
+    """
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
