@@ -25,9 +25,10 @@ def wrap_openai(
     """Trace every call of one client, and return that very client.
 
     `client` is an `OpenAI` or `AsyncOpenAI`, or of a subclass such as `AzureOpenAI`. It takes providers (the global
-    ones by default), OpenInference's `TraceConfig` as `config`, and the fields of `Settings`; what is not given is read from the environment. It is traced by these
-    alone, whether or not `OpenAIInstrumentor` traces the others, and until it is dropped; so are the copies that
-    `copy()` and `with_options()` make of it from then on. Wrapping it again replaces what was given.
+    ones by default), OpenInference's `TraceConfig` as `config`, and the fields of `Settings`; what is not given is read
+    from the environment. It is traced by these alone, whether or not `OpenAIInstrumentor` traces the others, and until
+    it is dropped; so are the copies that `copy()` and `with_options()` make of it from then on. Wrapping it again
+    replaces what was given.
 
     Its chat completions' `create`, `parse` and `stream` also take `max_retries=`, for the one call, in place of the
     client's: 0 makes a single attempt. The SDK's signatures do not know it, so a type checker wants to be told:

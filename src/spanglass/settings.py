@@ -35,27 +35,32 @@ class Takes(NamedTuple):
 
 
 def _one(*names: str) -> Takes:
-    return Takes(lambda value: value in names, f"one of {', '.join(names)}", _listed(names))
+    def allows(value: Any) -> bool:
+        return value in names
+
+    return Takes(allows, f"one of {', '.join(names)}", _listed(names))
 
 
 def _several(least: int, *names: str) -> Takes:
-    return Takes(
-        lambda value: value.__class__ is tuple and len(value) >= least and all(name in names for name in value),
-        f"one or more of {', '.join(names)}",
-        _listed(names),
-    )
+    def allows(value: Any) -> bool:
+        return value.__class__ is tuple and len(value) >= least and all(name in names for name in value)
+
+    return Takes(allows, f"one or more of {', '.join(names)}", _listed(names))
 
 
 def _between(least: int, most: int) -> Takes:
-    return Takes(
-        lambda value: value.__class__ is int and least <= value <= most,
-        f"a whole number from {least} to {most}",
-        f"{least:,} to {most:,}",
-    )
+    def allows(value: Any) -> bool:
+        return value.__class__ is int and least <= value <= most
+
+    return Takes(allows, f"a whole number from {least} to {most}", f"{least:,} to {most:,}")
 
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
+
+
+def _calls(value: Any) -> bool:
+    return value is None or callable(value)
 
 
 def _uploads(value: Any) -> bool:
@@ -131,7 +136,7 @@ OPTIONS = (
         "",
         None,
         str,
-        Takes(lambda value: value is None or callable(value), "a function that takes a spanglass.Record", "a function"),
+        Takes(_calls, "a function that takes a spanglass.Record", "a function"),
         "What changes the record of a call in place before anything is written; where it raises, all content goes.",
     ),
     Option(
