@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 from told import ANSWERED, COUNTED, call, told
 
-from asking import need, need_generators
+from asking import need, needs_generators
 from flavours import ASK, Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Request, completion
 
@@ -103,9 +103,9 @@ def test_extra_headers_and_query(flavour: Flavour, server: OpenAIServer, capture
     assert [told(span) for span in captured.spans] == [call(server, ANSWERED, COUNTED)]
 
 
+@needs_generators
 def test_messages_of_a_generator(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
     """Messages that can be read only once are sent whole, and recorded."""
-    need_generators()
     flavour.create(flavour.client(server), messages=(message for message in ASK["messages"]))
 
     assert server.journal[0].json() == ASK

@@ -23,7 +23,6 @@ TRACING = """
 import sys
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
-from asking import HTTP
 from spanglass import OpenAIInstrumentor
 
 provider = TracerProvider()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from openai import BaseModel
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from spanglass.endpoints.chat import read_message, read_part, read_request, read_response, read_usage
@@ -280,6 +281,22 @@ def test_fields_that_the_sdk_does_not_know() -> None:
         output_value="{}",
         output_mime="application/json",
     )
+
+
+class Older(BaseModel):
+    """A response as an SDK models it that does not know all of it."""
+
+    id: str
+
+
+def test_head_that_the_sdk_does_not_know() -> None:
+    """What the SDK's model does not declare of a response is read too."""
+    older: dict[str, Any] = RESPONSE
+    read = record()
+
+    read_response(read, Older(**older), "{...}")
+
+    assert read == record(**READ, output_value="{...}", output_mime="application/json")
 
 
 def test_many_choices() -> None:

@@ -62,6 +62,25 @@ REQUIREMENTS = (
     "PyYAML",
     "wrapt",
 )
+# What comes with them, by a pin of constraints.txt.
+BROUGHT = (
+    *(
+        "annotated-types",
+        "anyio",
+        "certifi",
+        "charset-normalizer",
+        "execnet",
+        "googleapis-common-protos",
+        "grpcio",
+        "h11",
+    ),
+    *("httpcore", "httpcore2", "httpx2", "idna", "iniconfig", "jiter", "openinference-semantic-conventions"),
+    *("opentelemetry-exporter-http-transport", "opentelemetry-exporter-otlp-common"),
+    *("opentelemetry-exporter-otlp-proto-common", "opentelemetry-exporter-otlp-proto-grpc"),
+    *("opentelemetry-exporter-otlp-proto-http", "opentelemetry-proto", "opentelemetry-semantic-conventions"),
+    *("packaging", "pluggy", "protobuf", "pydantic", "pydantic_core", "Pygments", "requests", "sniffio", "truststore"),
+    *("typing-inspection", "typing_extensions", "urllib3"),
+)
 BOTH_FAMILIES = {"2.54.0": ("openai[httpx2]",)}
 
 # What differs from constraints.txt, or is not in it, by the value that brings it.
@@ -98,10 +117,11 @@ PINS: dict[str, dict[str, str]] = {
 
 
 def pins(cell: Cell) -> dict[str, str]:
-    """Return the version of every package that may be in a cell."""
+    """Return the version of every package that may be in a cell; other pins of constraints.txt are none of its."""
+    common = {name: CONSTRAINTS[name] for name in (*REQUIREMENTS, *BROUGHT)}
     values = (f"{axis} {value}" for axis, value in cell._asdict().items())
     own = [PINS[value] for value in ("openai", *values) if value in PINS]
-    return {name: version for table in (CONSTRAINTS, *own, {"openai": cell.openai}) for name, version in table.items()}
+    return {name: version for table in (common, *own, {"openai": cell.openai}) for name, version in table.items()}
 
 
 def requirements(cell: Cell) -> tuple[str, ...]:

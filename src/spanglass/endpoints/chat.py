@@ -45,7 +45,7 @@ def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> N
 
 def read_response(record: Record, response: Any, received: str | None) -> None:
     """Read a response; `received` is the text of its body, or None where it came as a stream."""
-    raw = fields(response)
+    raw = whole(response)  # an older SDK's model does not declare all of the head
     record.output_value = received if received is not None else encode(raw)
     record.output_mime = "application/json" if raw or is_json(record.output_value) else "text/plain"
     for key, field in HEAD:
@@ -96,7 +96,7 @@ def _read_content(message: Message, content: Any) -> None:
 
 
 def _read_tool_calls(message: Message, calls: Any) -> None:
-    message.tool_calls = [_read_tool_call(fields(call)) for call in items(calls)] or None
+    message.tool_calls = [_read_tool_call(whole(call)) for call in items(calls)] or None
 
 
 def _read_tool_call(raw: Mapping[str, Any]) -> ToolCall:
