@@ -59,7 +59,7 @@ def test_no_code(rotel: Rotel, protocol: str, project: str, tmp_path: Path) -> N
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_LOGS_EXPORTER": "none",
         # Others that are installed beside us are not the subject.
-        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "httpx,httpx2,urllib,requests,threading,asyncio,logging",
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "openai,httpx,httpx2,urllib,requests,threading,asyncio,logging",
     }
     with OpenAIServer() as server:
         server.script(Reply(error("Slow down"), status=429, headers={"retry-after-ms": "1"}))

@@ -5,7 +5,6 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from openai import BaseModel
 from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel
 
@@ -263,18 +262,3 @@ def spoil(value: Any) -> None:
         for one in list(value.values() if isinstance(value, dict) else value):
             spoil(one)
         value.clear()
-
-
-class Older(BaseModel):
-    """A chunk as an SDK models it that does not know of usage."""
-
-    id: str
-
-
-def test_usage_that_the_sdk_does_not_know() -> None:
-    """The usage of a stream is read where the SDK's model does not declare it."""
-    accumulator = ChatAccumulator()
-    for taken in chunks(usage=USAGE):
-        accumulator.take(Older(**taken))
-
-    assert accumulator.settle()["usage"] == USAGE
