@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from openai import BaseModel
+from openai._models import BaseModel
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from spanglass.endpoints.chat import read_message, read_part, read_request, read_response, read_usage

@@ -14,11 +14,21 @@ from cells import Cell, pins, requirements
 
 def python_of(cell: Cell) -> str | None:
     """Return the path of the cell's Python, or None where there is none that runs."""
-    found = shutil.which(f"python{cell.python}")
-    if found is None:
+    name = f"python{cell.python}"
+    return next((found for found in (shutil.which(name), _of_pyenv(name)) if found and _runs(found)), None)
+
+
+def _of_pyenv(name: str) -> str | None:
+    """Return where pyenv keeps a Python, which it may not have chosen for the name on the path."""
+    pyenv = shutil.which("pyenv")
+    if pyenv is None:
         return None
-    # A version manager may leave a name on the path that it has no Python for.
-    return found if subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0 else None  # noqa: S603 - a Python
+    versions = subprocess.run([pyenv, "whence", name], capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - it prints
+    return f"{_run(pyenv, 'prefix', versions[-1]).strip()}/bin/{name}" if versions else None
+
+
+def _runs(python: str) -> bool:
+    return subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0  # noqa: S603 - a Python
 
 
 def place_of(cell: Cell, cache: Path) -> Path:

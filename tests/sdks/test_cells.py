@@ -75,6 +75,30 @@ def test_no_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert (missing, python_of(CELLS[0])) == (None, None)
 
 
+PYENV = """#!/bin/sh
+[ "$1 $2" = "whence {name}" ] && echo 3.0
+[ "$1 $2" = "prefix 3.0" ] && echo {folder}
+exit 0
+"""
+
+
+def test_python_of_pyenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A Python that pyenv keeps without having chosen it is found there."""
+    name = f"python{CELLS[0].python}"
+    shell = shutil.which("sh", path="/bin:/usr/bin")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    (tmp_path / "bin").mkdir()
+    for path, script in (
+        ("pyenv", PYENV.format(name=name, folder=tmp_path)),
+        (name, f"#!{shell}\nexit 127\n"),
+        (f"bin/{name}", f"#!{shell}\nexit 0\n"),
+    ):
+        (tmp_path / path).write_text(script, encoding="utf-8")
+        (tmp_path / path).chmod(0o755)
+
+    assert python_of(CELLS[0]) == str(tmp_path / "bin" / name)
+
+
 FAKE = """#!/bin/sh
 echo "$2" >> "{told}"
 [ "$2" = venv ] || exit {status}
