@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 import pytest
+from openai import _base_client
 from openai._models import FinalRequestOptions
 from openai._types import NOT_GIVEN
 
@@ -69,6 +70,14 @@ def wait_for(headers: dict[str, str]) -> float:
     with openai.OpenAI(base_url="http://127.0.0.1", api_key="test") as client:
         asking: Any = client._calculate_retry_timeout  # noqa: SLF001 - it has no other name
         return float(asking(2, FinalRequestOptions(method="post", url="/"), HTTP.Headers(headers)))
+
+
+def hasten(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the SDK's own backoff begin with so many seconds, rather than with half a one."""
+    if hasattr(_base_client, "INITIAL_RETRY_DELAY"):
+        monkeypatch.setattr(_base_client, "INITIAL_RETRY_DELAY", seconds)
+    else:  # an older one has no name for it: it takes away up to a quarter by chance
+        monkeypatch.setattr(_base_client, "random", lambda: (1 - seconds / 0.5) / 0.25)
 
 
 def plain(model: Any) -> Any:

@@ -1,12 +1,23 @@
-"""The parts of the README that are made of what the program says of itself: `make readme` writes them anew."""
+"""The parts of the README that are made of what the program says of itself: `make readme` writes them anew.
 
+`--check-forms` says whether its table of forms is what the tests of the SDKs have just reported.
+"""
+
+import json
 import re
 import sys
 from pathlib import Path
 
+sys.path += [str(Path(__file__).parent / folder) for folder in ("sdks", "calls")]
+
+from cells import CELLS
+from forms import FORMS
+from table import table
+
 from spanglass.settings import OPTIONS, Option
 
 README = Path(__file__).parents[1] / "README.md"
+REPORTS = README.parent / "build" / "sdks"
 
 
 def settings() -> str:
@@ -31,16 +42,44 @@ def _row(option: Option) -> str:
 PARTS = {"settings": settings}
 
 
+def forms() -> str | None:
+    """Return the table of the forms of a call and the SDKs, or None where not every cell has reported."""
+    reports = [REPORTS / f"{cell.name}.json" for cell in CELLS]
+    if not all(report.exists() for report in reports):
+        return None
+    told = [json.loads(report.read_text("utf-8")) for report in reports]
+    return table([form.name for form in FORMS], told).rstrip()
+
+
+def with_part(text: str, name: str, part: str) -> str:
+    """Return the README's text with a part as it should be, between the comments that name it."""
+    first, last = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    stands = re.search(f"{first}.*?{last}", text, re.DOTALL)
+    return text if stands is None else text.replace(stands[0], f"{first}{part}{last}")
+
+
 def written(text: str) -> str:
-    """Return the README's text with each part as it should be, between the comments that name it."""
+    """Return the README's text with each part as it should be."""
     for name, part in PARTS.items():
-        first, last = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
-        stands = re.search(f"{first}.*?{last}", text, re.DOTALL)
-        if stands is not None:
-            text = text.replace(stands[0], f"{first}{part()}{last}")
+        text = with_part(text, name, part())
     return text
 
 
+def main(*arguments: str) -> str | None:
+    """Write the README anew, or with `--check-forms` print the table of forms; return what is wrong."""
+    text = README.read_text("utf-8")
+    reported = forms()
+    if "--check-forms" not in arguments:
+        text = written(text)
+        README.write_text(text if reported is None else with_part(text, "forms", reported), "utf-8")
+        return None
+    if reported is None:
+        sys.stdout.write("Not every SDK was tested: the README's table of forms is not compared.\n")
+        return None
+    sys.stdout.write(f"{reported}\n")
+    stale = with_part(text, "forms", reported) != text
+    return "The README's table of forms is not what the tests report: run `make readme`." if stale else None
+
+
 if __name__ == "__main__":
-    README.write_text(written(README.read_text("utf-8")), "utf-8")
-    sys.stdout.write(f"{README.name} is as the program says.\n")
+    sys.exit(main(*sys.argv[1:]))

@@ -87,7 +87,7 @@ def test_targets() -> None:
         ("bench", "PYTHONPATH=tests .venv/bin/python -m bench"),
         ("test-quick", ".venv/bin/pytest -n 2 -m 'not backend'"),
         ("test-backends", ".venv/bin/pytest -m backend"),
-        ("test-sdks", ".venv/bin/nox -f tests/sdks/noxfile.py"),
+        ("test-sdks", "PYTHONPATH=tests .venv/bin/python tests/readme.py --check-forms"),
         ("test", ".venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder"),
         ("lint", ".venv/bin/ruff format --check"),
         ("types", ".venv/bin/pyright"),

@@ -9,6 +9,7 @@ from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.sampling import Sampler
 
+from asking import hasten
 from flavours import Flavour
 from spanglass.calls.aside import running
 from spanglass.calls.operation import operation
@@ -223,7 +224,7 @@ def test_failure(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The caller meets what the bare SDK gives, the failure is logged once, and calls leave what spans they can."""
-    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01, raising=False)
+    hasten(monkeypatch, 0.01)
     client = flavour.client(server, max_retries=1)
     bare = calls(flavour, server, client)
     sent = [request.body for request in server.journal]

@@ -80,14 +80,24 @@ BROUGHT = (
     *("opentelemetry-exporter-otlp-proto-http", "opentelemetry-proto", "opentelemetry-semantic-conventions"),
     *("packaging", "pluggy", "protobuf", "pydantic", "pydantic_core", "Pygments", "requests", "sniffio", "truststore"),
     *("typing-inspection", "typing_extensions", "urllib3"),
+    *("aiohappyeyeballs", "aiohttp", "aiosignal", "attrs", "frozenlist", "multidict", "propcache", "yarl"),
 )
-BOTH_FAMILIES = {"2.54.0": ("openai[httpx2]",)}
+# What an SDK can send requests by beside its own HTTP client.
+AIOHTTP = "openai[aiohttp]"
+EXTRAS = {
+    "1.109.1": (AIOHTTP,),
+    "2.0.0": (AIOHTTP,),
+    "2.54.0": (AIOHTTP, "openai[httpx2]"),
+    "3.0.0": (AIOHTTP,),
+    NEWEST: (AIOHTTP,),
+}
 
 # What differs from constraints.txt, or is not in it, by the value that brings it.
 PINS: dict[str, dict[str, str]] = {
-    "openai": {"distro": "1.9.0", "tqdm": "4.70.1"},
+    "openai": {"distro": "1.9.0", "httpx-aiohttp": "0.2.0", "tqdm": "4.70.1"},
     "openai 1.6.0": {"httpx": "0.27.2"},  # it hands on an option that later ones do not know
     "python 3.10": {
+        "async-timeout": "5.0.1",
         "exceptiongroup": "1.3.2",
         "httpcore2": "2.14.0",
         "httpx2": "2.14.0",
@@ -126,4 +136,4 @@ def pins(cell: Cell) -> dict[str, str]:
 
 def requirements(cell: Cell) -> tuple[str, ...]:
     """Return what is to be installed for a cell."""
-    return (*REQUIREMENTS, *BOTH_FAMILIES.get(cell.openai, ()))
+    return (*REQUIREMENTS, *EXTRAS.get(cell.openai, ()))
