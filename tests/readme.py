@@ -17,6 +17,8 @@ from table import table
 from spanglass.settings import OPTIONS, Option
 
 README = Path(__file__).parents[1] / "README.md"
+NAMES = [form.name for form in FORMS]
+SDKS = [*dict.fromkeys(cell.openai for cell in CELLS)]
 REPORTS = README.parent / "build" / "sdks"
 
 
@@ -48,7 +50,7 @@ def forms() -> str | None:
     if not all(report.exists() for report in reports):
         return None
     told = [json.loads(report.read_text("utf-8")) for report in reports]
-    return table([form.name for form in FORMS], told).rstrip()
+    return table(NAMES, told).rstrip()
 
 
 def with_part(text: str, name: str, part: str) -> str:

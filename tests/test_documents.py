@@ -61,7 +61,7 @@ def test_targets() -> None:
     told = {document: words(document) for document in DOCUMENTS}
 
     assert told == {
-        "README.md": {"demo", "test", "help", "bench"},
+        "README.md": {"demo", "test", "help", "bench", "test-sdks"},
         "CONTRIBUTING.md": {
             "bench",
             "help",
@@ -74,7 +74,7 @@ def test_targets() -> None:
             "semconv",
             "readme",
         },
-        ".ci/run": {"lint", "types", "test"},
+        ".ci/run": {"lint", "types", "test", "test-sdks"},
     }
     assert set().union(*told.values(), {"install", "test-backends", "phoenix", "clean"}) == targets()
 

@@ -16,6 +16,14 @@ def test_parts() -> None:
     assert all(f"<!-- {name} -->" in README for name in readme.PARTS)
 
 
+def test_forms() -> None:
+    """The README's table of forms has a row for each form that is tested, and a column for each SDK."""
+    head, _, *rows = re.findall(r"<!-- forms -->\n(.*?)\n<!-- end", README, re.DOTALL)[0].splitlines()
+
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == readme.NAMES
+    assert head.strip("| ").split(" | ")[1:] == readme.SDKS
+
+
 def test_programs() -> None:
     """The README's programs run one after another, as they stand, against a server that speaks the API."""
     programs = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
