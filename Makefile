@@ -44,7 +44,7 @@ test-backends: install phoenix ## the tests against Rotel, Phoenix and a browser
 
 # The environments stay in the cache; spanglass in them is that of this clone.
 test-sdks: install ## the life of a call on SDKs from the oldest to the newest, in environments made once
-	SPANGLASS_SDKS=$(CACHE)/sdks .venv/bin/nox -f tests/sdks/noxfile.py
+	SPANGLASS_SDKS=$(CACHE)/sdks .venv/bin/nox -f tests/sdks/noxfile.py --envdir build/nox
 	PYTHONPATH=tests .venv/bin/python tests/readme.py --check-forms
 
 upgrade-check: phoenix ## every test, with the newest of everything in place of what is pinned; tells what is newer

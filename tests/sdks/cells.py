@@ -102,6 +102,7 @@ PINS: dict[str, dict[str, str]] = {
         "httpcore2": "2.14.0",
         "httpx2": "2.14.0",
         "jiter": "0.18.0",
+        "multidict": "7.1.0",
         "tomli": "2.5.0",
     },
     "pydantic 1": {"pydantic": "1.10.27"},
