@@ -101,3 +101,21 @@ def test_what_holds_itself() -> None:
 
     assert "…" == within(itself, LIMITS)[1]
     assert encode(within(deep, LIMITS)).count("[") < 100
+
+
+@pytest.mark.parametrize("before", [*range(9_800, 9_900, 7)])
+def test_half_a_secret(before: int) -> None:
+    """A text is cut before a credential that stands at the cut: half of one would not be known for what it is."""
+    text = f"{'x ' * (before // 2)} sk-proj-{'0123456789' * 12} {'x ' * 20_000}"
+    shown = within(text, LIMITS)
+
+    assert "[cut: " in shown
+    assert "sk-proj-" not in shown or f"sk-proj-{'0123456789' * 12}" in shown
+
+
+def test_signed_place() -> None:
+    """The signature of a URI under which a medium is found is not told."""
+    url = "https://example.com/picture?X-Amz-Signature=0123456789abcdef&x=1"
+    shown = within(f"data:image/webp;base64,{DATA}", LIMITS._replace(upload=lambda _, __: url))
+
+    assert "https://example.com/picture?X-Amz-Signature=__REDACTED__&x=1" == shown

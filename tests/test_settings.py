@@ -150,6 +150,10 @@ def test_uploader_of_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings.load({"OPENINFERENCE_BLOB_UPLOADER": "mine"})
 
 
+async def awaited(record: object) -> None:
+    """Come too late."""
+
+
 CONVENTIONS = "use one or more of openinference, spanglass, gen_ai."
 ATTEMPTS = "use one of retries, always, off."
 CONTENT = "use one of on, off."

@@ -47,6 +47,8 @@ _NAMED = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _URL_USERINFO = re.compile(r"^([^/?#]*://)[^/?#]*@")
+# Characters to either side of a place, among which a secret there is looked for: longer than any token.
+AROUND = 4_000
 # Longer than any blank that a pattern passes over.
 _SEAM = "\n" * 9 + "\x1f"
 
@@ -67,6 +69,19 @@ def without_secrets(text: str, secrets: tuple[str, ...]) -> str:
 def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Return the text without the secrets, and without whatever looks like one."""
     return _NAMED.sub(_after_its_name, _FORMS.sub(REDACTED, without_secrets(text, secrets) if secrets else text))
+
+
+def before_secret(text: str, end: int) -> int:
+    """Return where a text that is to be cut at `end` can be cut: there, or before what looks like a secret.
+
+    Half a secret would no longer look like one.
+    """
+    start = max(0, end - AROUND)
+    for pattern in (_FORMS, _NAMED):
+        for found in pattern.finditer(text[start : end + AROUND]):
+            if start + found.start() < end < start + found.end():
+                end = start + found.start()
+    return end
 
 
 def _scrub_url(url: str) -> str:

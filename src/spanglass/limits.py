@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from spanglass.credentials import before_secret, scrub_url
 from spanglass.guard import foreign
 from spanglass.plain import remade
 
@@ -21,7 +22,17 @@ Upload = Callable[[bytes, str], str | None]
 MARK = 128
 """Bytes that are kept free for what a text that was cut says of itself."""
 
-_is_data = re.compile(r"data:([^;,\s]{0,100})[^,\s]{0,100},").match
+SMALLEST = 256
+"""Bytes that an attribute has where all are cut: its name, and what is said of the text that it had."""
+
+RESERVED = 4_096
+"""Bytes of a span that are kept free for what it was started with, and for what is no text."""
+
+# Of a failed call, the shares of its span's bytes that an exception's event may have, and its status.
+EVENT = 4
+STATUS = 16
+
+_is_data = re.compile(r"data:([\w.+-]{1,64}/[\w.+-]{1,64}|)(?:;[^,\s]{0,100})?,").match
 _is_base64 = re.compile(r"[A-Za-z0-9+/_-]{512}").match
 _STANDARD = str.maketrans("-_", "+/")
 _is_uri = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE).fullmatch
@@ -76,6 +87,7 @@ def cut(text: str, most: int) -> str:
     if len(raw) <= most:
         return text
     head = raw[: max(0, most - MARK)].decode("utf-8", "ignore")
+    head = head[: before_secret(text, len(head))]
     return f"{head}… [cut: {_told(raw)}]"
 
 
@@ -98,7 +110,7 @@ def _replaced(text: str, mime: str, upload: Upload | None) -> str:
     if upload is not None:
         uri = foreign(partial(upload, raw), mime)
         if isinstance(uri, str) and _is_uri(uri):
-            return uri
+            return scrub_url(uri)  # it may be signed
     return f"[{mime}: {_told(raw)}]"
 
 

@@ -7,6 +7,7 @@ says so.
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
 
 from spanglass import openinference
@@ -59,8 +60,8 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _calls(value: Any) -> bool:
-    return value is None or callable(value)
+def _redacts(value: Any) -> bool:
+    return value is None or (callable(value) and not iscoroutinefunction(value))
 
 
 def _uploads(value: Any) -> bool:
@@ -136,7 +137,7 @@ OPTIONS = (
         "",
         None,
         str,
-        Takes(_calls, "a function that takes a spanglass.Record", "a function"),
+        Takes(_redacts, "a function that takes a spanglass.Record, and is not async", "a function"),
         "What changes the record of a call in place before anything is written; where it raises, all content goes.",
     ),
     Option(

@@ -380,3 +380,89 @@ def test_redactor_in_threads(server: OpenAIServer) -> None:
         for span in captured.spans
         if span.name == "ChatCompletion"
     }
+
+
+class Stop(BaseException):
+    """What no guard holds back, as a KeyboardInterrupt."""
+
+
+def stops(record: Record) -> None:
+    """Be interrupted."""
+    raise Stop(record.name)
+
+
+def test_redactor_that_is_interrupted(flavour: Flavour, server: OpenAIServer) -> None:
+    """Where the function is interrupted, so is the program, and the span has ended without any content."""
+    with captured_spans(redactor=stops) as captured, pytest.raises(Stop):
+        plain(flavour, server, flavour.client(server))
+
+    assert ["ChatCompletion"] == [span.name for span in captured.spans]
+    assert set() == there(captured)
+
+
+def test_redactor_that_asks_a_model(flavour: Flavour, server: OpenAIServer) -> None:
+    """What the function itself asks a model is no call of the program's, and is not asked of the function again."""
+    asked: list[str] = []
+
+    def redactor(record: Record) -> None:
+        asked.append(record.name)
+        with openai.OpenAI(base_url=server.base_url, api_key="test") as client:
+            client.chat.completions.create(model="judge", messages=[{"role": "user", "content": "secret?"}])
+        whisper(record)
+
+    with captured_spans(redactor=redactor, attempt_spans="off") as captured:
+        flavour.create(flavour.client(server))
+
+    assert (["ChatCompletion"], 1, 2) == (asked, len(captured.spans), len(server.journal))
+
+
+@pytest.mark.usefixtures("lenient_guard")
+def test_redactor_that_returns_another_record(flavour: Flavour, server: OpenAIServer) -> None:
+    """A function that returns another record, which nobody would write, has not hidden what it was to hide."""
+    captured = act_with(plain, flavour, server, redactor=lambda record: Record(record.name, record.kind, "chat"))
+
+    assert NUMBERS == there(captured)
+
+
+def test_redactor_changes_the_model(flavour: Flavour, server: OpenAIServer) -> None:
+    """The model's name is what the function makes of it, in the span's name too; a sampler sees none that is a text."""
+    seen: list[Any] = []
+
+    def redactor(record: Record) -> None:
+        seen.append(record.request_model)
+        record.request_model = "a model"
+
+    server.script(Reply(completion()))
+    with captured_spans(redactor=redactor, conventions=("gen_ai", "openinference"), attempt_spans="off") as captured:
+        flavour.create(flavour.client(server), model="text sent")
+
+    (span,) = captured.spans
+    attributes = span.attributes or {}
+    assert (["text sent"], "chat a model") == (seen, span.name)
+    assert ("a model", "a model") == (attributes["gen_ai.request.model"], attributes["llm.request.model_name"])
+
+
+def test_content_off_hides_more_where_more_is_hidden(flavour: Flavour, server: OpenAIServer) -> None:
+    """Without content, what another setting hides is hidden too, though it is none."""
+    assert set() == there(act_with(plain, flavour, server, content="off", hide=("llm_invocation_parameters",)))
+
+
+ODD_NAMES: dict[str, Any] = {
+    "messages": [{"role": "the role sent", "name": "the name sent", "content": [{"type": "the kind sent", "x": 1}]}],
+}
+
+
+def test_texts_in_the_place_of_names(flavour: Flavour, server: OpenAIServer) -> None:
+    """Where texts are hidden, what stands for a name and is none is hidden as well."""
+    with captured_spans(hide=("input_text",)) as captured:
+        flavour.create(flavour.client(server), **ODD_NAMES)
+
+    assert [name for name in ("the role sent", "the name sent", "the kind sent") if name in everything(captured)] == []
+
+
+def test_model_in_a_path(flavour: Flavour, server: OpenAIServer) -> None:
+    """Azure puts the model's name into the path: without content it is told of no attempt where it may be a text."""
+    with captured_spans(content="off", attempt_spans="always") as captured:
+        flavour.create(flavour.azure(server), model="the model sent")
+
+    assert "the model sent" not in everything(captured).replace("%20", " ")

@@ -335,3 +335,10 @@ def test_other_responses(response: Any, received: str | None, value: str, mime: 
     read_response(read, response, received)
 
     assert read == record(output_value=value, output_mime=mime)
+
+
+def test_a_part_instead_of_a_list() -> None:
+    """Content that is one part, and no list of them, is that part."""
+    said = {"role": "user", "content": {"type": "text", "text": "Hi."}}
+
+    assert read_message(said) == Message("user", parts=[Part("text", "Hi.")])

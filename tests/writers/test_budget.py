@@ -10,13 +10,17 @@ from typing import Any
 import openai
 import pytest
 from openinference.instrumentation import TraceConfig
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from flavours import Flavour
-from spanglass import using
-from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, chunks, completion
+from spanglass import OpenAIInstrumentor, using
+from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, chunks, completion, error
 
 COMMON = {
     "openinference.span.kind": "LLM",
@@ -291,3 +295,46 @@ def test_names_without_end(flavour: Flavour, server: OpenAIServer, captured: Cap
     attributes = the_call(captured)
     assert size(attributes) <= MOST
     assert "x" * 256 == attributes["llm.request.model_name"]
+
+
+@pytest.mark.parametrize("most", [MOST, 16_384])
+def test_long_failure(most: int, flavour: Flavour, server: OpenAIServer) -> None:
+    """The bytes of a failed call's event and status count too, and its attempts have no more than a span may."""
+    texts = {"message": "m" * 3_000_000, "kind": "k" * 3_000_000, "code": "c" * 3_000_000}
+    server.script(Reply(error(**texts), status=400))
+    client = flavour.client(server)
+    with (
+        captured_spans(max_span_bytes=most) as captured,
+        using(metadata={"a": "x" * 3_000_000}),
+        pytest.raises(openai.BadRequestError),
+    ):
+        flavour.create(client, messages=conversation(100))
+
+    sizes = {span.name: encode_spans([span]).ByteSize() for span in captured.spans}
+    assert {"attempt", "ChatCompletion"} == sizes.keys()
+    assert max(sizes.values()) <= most
+
+
+def test_usage_of_long_names(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """A count whose name would be a very long attribute's is not told."""
+    server.script(Reply(completion(usage={"prompt_tokens": 1, "x" * 5_000_000: 2, "y": 3})))
+    flavour.create(flavour.client(server))
+
+    attributes = the_call(captured)
+    told = {name: attributes[name] for name in attributes if name.startswith("spanglass.usage.details.")}
+    assert {"spanglass.usage.details.y": 3} == told
+
+
+def test_nothing_is_uploaded_for_nobody(flavour: Flavour, server: OpenAIServer) -> None:
+    """A call whose span is not sampled uploads nothing, though it is counted."""
+    uploader = Uploader()
+    provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+    instrumentor = OpenAIInstrumentor()
+    instrumentor.instrument(tracer_provider=provider, meter_provider=meters, uploader=uploader)
+    try:
+        picture(flavour, server)
+    finally:
+        instrumentor.uninstrument()
+
+    assert [] == uploader.given

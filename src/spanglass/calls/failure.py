@@ -3,7 +3,7 @@
 import traceback
 from typing import Any
 
-from spanglass.credentials import scrub_failure
+from spanglass.credentials import AROUND, scrub_failure
 from spanglass.endpoints.shapes import text
 from spanglass.guard import foreign
 from spanglass.record import Failure
@@ -11,7 +11,7 @@ from spanglass.record import Failure
 FRAMES = 20
 LONGEST = 20_000
 # Read beyond the longest, so that no credential stands half before the end when it is looked for.
-MARGIN = 1_000
+MARGIN = AROUND
 
 
 def read_failure(error: BaseException, secrets: tuple[str, ...] = (), *, trace: bool = True) -> Failure:

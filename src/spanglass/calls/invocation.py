@@ -220,25 +220,27 @@ class Invocation:
             return
         record = self.record
         record.duration = at - self.origin
-        if error is not None:
+        try:
+            if error is not None:
+                with guard:
+                    record.failure = read_failure(error, self._hidden())
             with guard:
-                record.failure = read_failure(error, self._hidden())
-        with guard:
-            self._complete(outcome)
-        with guard:
-            self.tracing.write(self.span, record, self._context)
-        if self.tracing.meters.live:
+                self._complete(outcome)
             with guard:
-                self.tracing.meters.count(record, self._context)
-        with guard:
-            self.span.end(record.start + record.duration)
-        if self.stream is not None:
-            release(self)
-            self.stream.clear()
-        # Requests and streams that the caller keeps hold this call.
-        self._result = self.response = self.stream = self._body = self._secrets = None
-        self._sender = NOBODY
-        self.record, self.span, self._context, self._previous = SETTLED, trace.INVALID_SPAN, NOWHERE, NOWHERE
+                self.tracing.write(self.span, record, self._context)
+            if self.tracing.meters.live:
+                with guard:
+                    self.tracing.meters.count(record, self._context)
+        finally:  # a KeyboardInterrupt passes the guard
+            with guard:
+                self.span.end(record.start + record.duration)
+            if self.stream is not None:
+                release(self)
+                self.stream.clear()
+            # Requests and streams that the caller keeps hold this call.
+            self._result = self.response = self.stream = self._body = self._secrets = None
+            self._sender = NOBODY
+            self.record, self.span, self._context, self._previous = SETTLED, trace.INVALID_SPAN, NOWHERE, NOWHERE
 
     def _complete(self, outcome: str) -> None:
         record = self.record

@@ -1,18 +1,20 @@
 """What calls are traced with: settings, a tracer and the writers chosen. Turns a record into spans."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED  # pyright: ignore[reportPrivateUsage]
+from opentelemetry.context import Context, attach, detach, set_value
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 
 from spanglass.calls.metrics import Meters
 from spanglass.guard import foreign
-from spanglass.limits import Limits, within
+from spanglass.limits import EVENT, RESERVED, SMALLEST, STATUS, Limits, within
 from spanglass.openinference import upload
 from spanglass.record import Failure, Record
 from spanglass.semconv import SCHEMA_URL, otel
@@ -22,7 +24,7 @@ from spanglass.settings import Settings
 from spanglass.writers import writers
 from spanglass.writers.budget import fold, trim
 from spanglass.writers.extras import attempt_attributes
-from spanglass.writers.redaction import EVERYTHING, hiding, redact, redact_by, word
+from spanglass.writers.redaction import hiding, redact, redact_by, word
 from spanglass.writers.table import table
 from spanglass.writers.values import clean, clean_text
 
@@ -58,7 +60,21 @@ _API_ERROR = table(
 class Tracing:
     """One way to trace; the process has one or none, a client may have its own."""
 
-    __slots__ = ("__weakref__", "_hidden", "extras", "least", "limits", "meters", "settings", "tracer", "writers")
+    __slots__ = (
+        "__weakref__",
+        "_hidden",
+        "_off",
+        "_redactor",
+        "extras",
+        "least",
+        "limits",
+        "longest",
+        "meters",
+        "most",
+        "settings",
+        "tracer",
+        "writers",
+    )
 
     def __init__(
         self,
@@ -71,21 +87,30 @@ class Tracing:
         self.meters = Meters(SCOPE, VERSION, meter_provider)
         self.writers = writers(settings.conventions)
         self.extras = "spanglass" in settings.conventions
-        self._hidden = EVERYTHING if settings.content == "off" else hiding(settings.hide)
+        self._off = hiding(settings.hide, content=False)
+        self._hidden = self._off if settings.content == "off" else hiding(settings.hide)
         taken = None if settings.uploader is None else partial(upload, settings.uploader)
+        self._redactor = None if settings.redactor is None else partial(_alone, settings.redactor)
         self.limits = Limits(settings.max_media_bytes, settings.max_span_bytes, taken)
         self.least = self.limits.least
+        self.most = settings.max_span_bytes // SMALLEST  # attributes of a span
+        self.longest = settings.max_span_bytes // STATUS // 4  # characters of an error in a span's status
 
     def start(self, record: Record, context: Context) -> Span:
         """Start the span of a call, with what a sampler may ask for."""
-        if self._hidden is EVERYTHING or OFF in context:
-            record.request_model = None if record.request_model is None else word(record.request_model)
+        hidden = self._hidden is self._off or OFF in context
+        model = record.request_model
+        if model is not None and (hidden or self._redactor is not None):
+            record.request_model = word(model)
         attributes: dict[str, Any] = {}
         for writer in self.writers:
             writer.start(record, attributes)  # its one text from outside, the model's name, is clean
-        return self.tracer.start_span(
+        span = self.tracer.start_span(
             self.writers[0].span_name(record), context, SpanKind.CLIENT, attributes, start_time=record.start
         )
+        if not hidden:
+            record.request_model = model  # which the program's own function has yet to see
+        return span
 
     def read_context(self, record: Record, context: Context) -> None:
         """Note what the application has said of its spans."""
@@ -97,17 +122,22 @@ class Tracing:
 
     def write(self, span: Span, record: Record, context: Context) -> None:
         """Write all that is known of a call to its span, and the spans of its attempts; `context` holds that span."""
-        self._hide(record, context)
+        self._hide(span, record, context)
         if not span.is_recording():
             return
         attributes = self._attributes(record)
         try:
             limit: int | None = span._limits.max_span_attributes  # type: ignore[attr-defined]  # noqa: SLF001
+            if limit is None or limit > self.most:
+                limit = self.most
         except AttributeError:  # not the SDK's span
             limit = None
         if limit is not None and len(attributes) + FEW > limit:
             attributes = self._within(limit - len(span.attributes), record, attributes)  # type: ignore[attr-defined]
-        clean(attributes, self.limits.span)
+        room = self.limits.span - RESERVED
+        if record.failure is not None:
+            room -= self.limits.span // EVENT + self.limits.span // STATUS
+        clean(attributes, room)
         span.set_attributes(attributes)
         if record.stream is not None and record.stream.first is not None:
             span.add_event(oi.FIRST_TOKEN_STREAM_EVENT, timestamp=record.start + record.stream.first)
@@ -123,20 +153,23 @@ class Tracing:
 
         What is hidden, or might be by the program's own function, is not uploaded anywhere.
         """
-        hides = self._hidden is not None or self.settings.redactor is not None or OFF in context
-        return within(value, self.limits._replace(upload=None) if hides else self.limits)
+        hides = self._hidden is not None or self._redactor is not None or OFF in context
+        kept = hides or not trace.get_current_span(context).is_recording()
+        return within(value, self.limits._replace(upload=None) if kept else self.limits)
 
-    def _hide(self, record: Record, context: Context) -> None:
-        if OFF in context:
-            redact(record)
-        elif self._hidden is not None:
-            redact(record, self._hidden)
-        if self.settings.redactor is not None:
-            redact_by(self.settings.redactor, record)
+    def _hide(self, span: Span, record: Record, context: Context) -> None:
+        hidden = self._off if OFF in context else self._hidden
+        if hidden is not None:
+            redact(record, hidden)
+        if self._redactor is not None:
+            redact_by(self._redactor, record)
+            span.update_name(self.writers[0].span_name(record))
 
     def _attributes(self, record: Record) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
         for writer in self.writers:
+            if self._redactor is not None:  # which may have changed what was known at the start
+                writer.start(record, attributes)
             writer.write(record, attributes)
         return attributes
 
@@ -154,10 +187,11 @@ class Tracing:
         _EXCEPTION(failure, attributes)
         if self.extras:
             _API_ERROR(failure, attributes)
-        clean(attributes)
+        clean(attributes, self.limits.span // EVENT)
         span.add_event(otel.EXCEPTION, attributes, end)
         if not failure.cancelled:
-            span.set_status(StatusCode.ERROR, f"{failure.name}: {attributes[otel.EXCEPTION_MESSAGE]}")
+            message = attributes[otel.EXCEPTION_MESSAGE] if otel.EXCEPTION_MESSAGE in attributes else ""
+            span.set_status(StatusCode.ERROR, f"{failure.name}: {message[: self.longest]}")
 
     def _wants_attempts(self, record: Record) -> bool:
         wanted = self.settings.attempt_spans
@@ -170,15 +204,25 @@ class Tracing:
             attributes = attempt_attributes(attempt, extras=self.extras)
             if record.context:
                 attributes |= record.context
-            clean(attributes, self.limits.span)
+            clean(attributes, self.limits.span - RESERVED - self.limits.span // STATUS)
             child = self.tracer.start_span(
                 "attempt", context, attributes=attributes, start_time=record.start + attempt.start
             )
             if attempt.failure is not None:
-                child.set_status(StatusCode.ERROR, clean_text(f"{attempt.failure.name}: {attempt.failure.message}"))
+                message = (attempt.failure.message or "")[: self.longest]
+                child.set_status(StatusCode.ERROR, clean_text(f"{attempt.failure.name}: {message}"))
             elif attempt.failed:
                 child.set_status(StatusCode.ERROR, f"HTTP {attempt.status}")
             child.end(record.start + attempt.end)
+
+
+def _alone(redactor: Callable[[Record], object], record: Record) -> object:
+    """Call a program's function. What it calls itself is not traced, or it would be asked of that too, without end."""
+    token = attach(set_value(SUPPRESSED, value=True))
+    try:
+        return redactor(record)
+    finally:
+        detach(token)
 
 
 def disabled() -> bool:

@@ -14,6 +14,7 @@ from spanglass.record import Message, Part, Record, ToolCall, Usage
 # Read into fields of their own, by these names; every other parameter of the body is an invocation parameter.
 READ = {"messages": "input_messages", "tools": "tools", "functions": "tools"}
 
+LONGEST = 128  # characters of a count's name, which names an attribute
 USAGE = {"prompt_tokens": "prompt", "completion_tokens": "completion", "total_tokens": "total"}
 USAGE_DETAILS = {
     "prompt_tokens_details": (
@@ -88,7 +89,7 @@ def read_message(raw: Mapping[str, Any]) -> Message:
 
 
 def _read_content(message: Message, content: Any) -> None:
-    parts = items(content)
+    parts = items(content) or ((content,) if "type" in fields(content) else ())
     if parts:
         message.parts = [read_part(part) for part in parts]
     else:
@@ -190,7 +191,7 @@ def _sort(
 ) -> None:
     for key in raw:
         value = raw[key]
-        if value.__class__ is not int or not -LARGEST <= value < LARGEST:
+        if value.__class__ is not int or not -LARGEST <= value < LARGEST or key[LONGEST:]:
             continue
         if key in names:
             known[names[key]] = value

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spanglass.limits import cut
+from spanglass.limits import MARK, cut
 from spanglass.plain import encode
 from spanglass.record import Message, Record
 from spanglass.semconv import openinference as oi
@@ -54,24 +54,27 @@ def trim(attributes: dict[str, Any], room: int) -> None:
         del attributes[key]
 
 
-# Bytes for what a span was started with, and for what is no text.
-RESERVED = 4_096
 # Texts that are JSON no longer once they are cut, and the attribute that says what they are.
 _TYPES = {oi.INPUT_VALUE: oi.INPUT_MIME_TYPE, oi.OUTPUT_VALUE: oi.OUTPUT_MIME_TYPE}
 
 
 def shorten(attributes: dict[str, Any], most: int) -> None:
     """Cut the longest texts, in place, to the one length at which all of them together have at most so many bytes."""
+    room = most
+    lengths: dict[str, int] = {}
     for key, value in attributes.items():
-        if value.__class__ is list and len(told := encode(value)) > most // 8:
-            attributes[key] = told
-    lengths = {
-        key: len(value.encode("utf-8", "replace")) for key, value in attributes.items() if value.__class__ is str
-    }
-    room = most - RESERVED - sum(len(key) for key in attributes)
+        room -= len(key.encode())
+        text = encode(value) if value.__class__ is list else value
+        if text.__class__ is str:
+            length = len(text.encode("utf-8", "replace"))
+            if text is value or length > most // 8:
+                attributes[key] = text
+                lengths[key] = length
+            else:
+                room -= length
     if sum(lengths.values()) <= room:
         return
-    longest = _level(sorted(lengths.values()), room)
+    longest = max(MARK, _level(sorted(lengths.values()), room))  # shorter ones would be longer once they are cut
     for key, length in lengths.items():
         if length > longest:
             attributes[key] = cut(attributes[key], longest)

@@ -26,6 +26,7 @@ KEPT_CONTEXT = frozenset({oi.SESSION_ID, oi.USER_ID, oi.TAG_TAGS, oi.METADATA})
 
 # A model's name, an id, a code: no sentence fits.
 _is_word = re.compile(r"[\w.:/@-]{1,64}", re.ASCII).fullmatch
+_is_part = re.compile(r"[\w.:\[\]-]{1,256}", re.ASCII).fullmatch  # hosts may be long
 _is_name = re.compile(r"[\w.]{1,64}", re.ASCII).fullmatch
 
 
@@ -50,17 +51,22 @@ def redact(record: Record, rows: "Rows | None" = None) -> None:
 def redact_by(redactor: Callable[[Record], object], record: Record) -> None:
     """Have a program's own function change the record in place; where it raises, all content goes.
 
+    It must return nothing, or the record: a coroutine, or another record, would be what is hidden, and nobody's.
     It finds each text once: `input_value` is None until it has returned, and told anew from the record then, and so is
     `output_value` where there are messages that it can be told from. Tools and parameters are copies.
     """
-    sent, received = record.input_value, record.output_value
+    sent, received, model = record.input_value, record.output_value, record.request_model
     changed = False
     with guard:
         record.input_value = sent if sent == REDACTED else None
         record.output_value = received if received == REDACTED or record.output_messages is None else None
         record.parameters = json.loads(encode(record.parameters))
         record.tools = record.tools and json.loads(encode(record.tools))
-        redactor(record)
+        returned = redactor(record)
+        if returned is not None and returned is not record:
+            raise TypeError(returned.__class__.__name__)
+        if model is not None and record.request_model is None:
+            record.request_model = REDACTED
         _retell(record, sent, received)
         changed = True
     if not changed:
@@ -120,7 +126,9 @@ def _numbers(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _path(url: str) -> str:
-    return url.partition("?")[0].partition("#")[0]
+    """Return a URL up to its query, with a mark for a part that may be a text: Azure's have the model's name."""
+    parts = url.partition("?")[0].partition("#")[0].split("/")
+    return "/".join(part if part == "" or _is_part(part) else REDACTED for part in parts)
 
 
 def _context(context: dict[str, Any]) -> dict[str, Any]:
@@ -218,20 +226,28 @@ def _speechless(messages: list[Message]) -> list[Message]:
     return [Message(finish_reason=message.finish_reason) for message in messages]
 
 
+_WORDS = ("role", "name", "tool_call_id", "function_name", "finish_reason")
+_TEXTLESS: dict[str, Reduce] = {
+    **dict.fromkeys(_WORDS, word),
+    **dict.fromkeys(("content", "refusal", "reasoning", "function_arguments"), _mark),
+}
+_TEXTLESS_CALL: dict[str, Reduce] = {"id": word, "name": word, "arguments": _mark}
+
+
 def _texts(messages: list[Message]) -> list[Message]:
     return [_textless(message) for message in messages]
 
 
 def _textless(message: Message) -> Message:
-    texts = ("content", "refusal", "reasoning", "function_arguments")
-    marks = {name: REDACTED for name in texts if getattr(message, name) is not None}
-    calls = message.tool_calls and [replace(call, arguments=REDACTED) for call in message.tool_calls]
+    calls = message.tool_calls and [ToolCall(**_only(_TEXTLESS_CALL, call)) for call in message.tool_calls]
     parts = message.parts and [_textless_part(part) for part in message.parts]
-    return replace(message, **marks, tool_calls=calls, parts=parts)
+    told = Message(**_only(_TEXTLESS, message))
+    told.tool_calls, told.parts = calls, parts
+    return told
 
 
 def _textless_part(part: Part) -> Part:
-    return part if part.kind in PICTURES and part.text is None else Part(part.kind, REDACTED)
+    return part if part.kind in PICTURES and part.text is None else Part(word(part.kind), REDACTED)
 
 
 def _pictures(messages: list[Message]) -> list[Message]:
@@ -267,9 +283,12 @@ PLACES: dict[str, dict[str, Reduce]] = {
 }
 
 
-def hiding(names: Iterable[str]) -> Rows | None:
-    """Return the rows that hide all of these places, or None where there is nothing to hide."""
-    merged: dict[str, tuple[Reduce, ...]] = {}
+def hiding(names: Iterable[str], *, content: bool = True) -> Rows | None:
+    """Return the rows that hide all of these places, or None where there is nothing to hide.
+
+    Without `content` they hide all of the content, and of these places even what says nothing of it.
+    """
+    merged: dict[str, tuple[Reduce, ...]] = {} if content else {**EVERYTHING}
     for name in names:
         for field, reduce in PLACES.get(name, {}).items():
             if reduce not in merged.get(field, ()):

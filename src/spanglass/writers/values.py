@@ -10,6 +10,7 @@ from typing import Any
 from spanglass.plain import LARGEST, encode
 from spanglass.writers.budget import shorten
 
+MANY = 1_000  # items of a list that may be so many that even empty ones count
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Typed loosely, so that what is found in a value of any type stays of any type.
 _MAPPINGS: Any = (Mapping,)
@@ -36,7 +37,9 @@ def clean(attributes: dict[str, Any], limit: int = LARGEST) -> None:
             texts += (key, value)
         elif kind is bool or (kind is int and -LARGEST <= value < LARGEST) or (kind is float and value - value == 0):
             texts += (key,)
-        elif kind is list and value and [item for item in value if item.__class__ is not str] == []:
+        elif (
+            kind is list and value and not value[MANY:] and [item for item in value if item.__class__ is not str] == []
+        ):
             texts += (key, *value)
         else:
             odd += (key,)
