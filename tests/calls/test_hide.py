@@ -466,3 +466,16 @@ def test_model_in_a_path(flavour: Flavour, server: OpenAIServer) -> None:
         flavour.create(flavour.azure(server), model="the model sent")
 
     assert "the model sent" not in everything(captured).replace("%20", " ")
+
+
+def test_odd_answer(flavour: Flavour, server: OpenAIServer) -> None:
+    """A text in the place of an id, a model or a reason that came back is hidden with the outputs."""
+    odd = {"id": "odd id", "model": "odd model", "service_tier": "odd tier", "system_fingerprint": "odd print"}
+    body = {**completion("x"), **odd, "usage": {"total_tokens": 7, "odd count": 8}}
+    body["choices"][0]["finish_reason"] = "odd reason"
+    server.script(Reply(body))
+    with captured_spans(hide=("outputs",)) as captured:
+        flavour.create(flavour.client(server))
+
+    assert "odd" not in everything(captured)
+    assert 7 == call_of(captured)["llm.token_count.total"]

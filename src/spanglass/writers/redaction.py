@@ -51,7 +51,7 @@ def redact(record: Record, rows: "Rows | None" = None) -> None:
 def redact_by(redactor: Callable[[Record], object], record: Record) -> None:
     """Have a program's own function change the record in place; where it raises, all content goes.
 
-    It must return nothing, or the record: a coroutine, or another record, would be what is hidden, and nobody's.
+    It counts as raising where it returns anything but None or the record: a coroutine that is never awaited, or a copy.
     It finds each text once: `input_value` is None until it has returned, and told anew from the record then, and so is
     `output_value` where there are messages that it can be told from. Tools and parameters are copies.
     """
@@ -221,17 +221,26 @@ def _without(names: frozenset[str]) -> Reduce:
     return lambda parameters: {key: parameters[key] for key in parameters if key in kept}
 
 
+_REASON: dict[str, Reduce] = {"finish_reason": word}
+
+
 def _speechless(messages: list[Message]) -> list[Message]:
     """Keep what is no content of a message that was received: why it ended."""
-    return [Message(finish_reason=message.finish_reason) for message in messages]
+    return [Message(**_only(_REASON, message)) for message in messages]
 
 
+def _textless_part(part: Part) -> Part:
+    return part if part.kind in PICTURES and part.text is None else Part(word(part.kind), REDACTED)
+
+
+_TEXTLESS_CALL: dict[str, Reduce] = {"id": word, "name": word, "arguments": _mark}
 _WORDS = ("role", "name", "tool_call_id", "function_name", "finish_reason")
 _TEXTLESS: dict[str, Reduce] = {
     **dict.fromkeys(_WORDS, word),
     **dict.fromkeys(("content", "refusal", "reasoning", "function_arguments"), _mark),
+    "tool_calls": lambda calls: [ToolCall(**_only(_TEXTLESS_CALL, call)) for call in calls],
+    "parts": lambda parts: [_textless_part(part) for part in parts],
 }
-_TEXTLESS_CALL: dict[str, Reduce] = {"id": word, "name": word, "arguments": _mark}
 
 
 def _texts(messages: list[Message]) -> list[Message]:
@@ -239,15 +248,7 @@ def _texts(messages: list[Message]) -> list[Message]:
 
 
 def _textless(message: Message) -> Message:
-    calls = message.tool_calls and [ToolCall(**_only(_TEXTLESS_CALL, call)) for call in message.tool_calls]
-    parts = message.parts and [_textless_part(part) for part in message.parts]
-    told = Message(**_only(_TEXTLESS, message))
-    told.tool_calls, told.parts = calls, parts
-    return told
-
-
-def _textless_part(part: Part) -> Part:
-    return part if part.kind in PICTURES and part.text is None else Part(word(part.kind), REDACTED)
+    return Message(**_only(_TEXTLESS, message))
 
 
 def _pictures(messages: list[Message]) -> list[Message]:
@@ -272,7 +273,13 @@ PLACES: dict[str, dict[str, Reduce]] = {
         "tools": _gone,
         **_QUOTES,
     },
-    "outputs": {"output_value": _mark, "output_mime": _text_plain, "output_messages": _speechless, **_QUOTES},
+    "outputs": {
+        **{name: _REDUCED[name] for name in ("response_model", "response_id", "service_tier", "fingerprint", "usage")},
+        "output_value": _mark,
+        "output_mime": _text_plain,
+        "output_messages": _speechless,
+        **_QUOTES,
+    },
     "input_messages": {"input_messages": _gone, "parameters": _without(_SAID), "context": _context, **_SENT},
     "output_messages": {"output_messages": _speechless, **_RECEIVED},
     "input_text": {"input_messages": _texts, "parameters": _without(_SAID), "context": _context, **_SENT},
