@@ -6,10 +6,13 @@ CACHE ?= $(HOME)/.cache/spanglass
 PIP := pip==26.3
 PHOENIX_VERSION := 20.26.1
 PHOENIX := $(CACHE)/phoenix-$(PHOENIX_VERSION)-py$(shell $(PHOENIX_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-PYTEST = SPANGLASS_PHOENIX=$(PHOENIX) .venv/bin/pytest
+# Named by what is built, so that a change of it builds anew.
+BUILDER := go.opentelemetry.io/collector/cmd/builder@v0.159.0
+BACKENDS := $(CACHE)/backends-$(shell cat tests/backends/go/collector.yaml tests/backends/go/jaeger/* | cksum | cut -d' ' -f1)
+PYTEST = SPANGLASS_PHOENIX=$(PHOENIX) SPANGLASS_BACKENDS=$(BACKENDS) .venv/bin/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix demo bench semconv \
+.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix backends demo bench semconv \
         readme clean
 .DELETE_ON_ERROR:
 
@@ -33,13 +36,13 @@ types: install ## mypy on everything, pyright on the package
 	.venv/bin/pyright
 
 # A file's tests stay on one worker, so that Phoenix boots once; in the given order its file comes early.
-test: install phoenix ## every test, real backends included
+test: install phoenix backends ## every test, real backends included
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: install ## every test that needs no backend
 	$(PYTEST) -n 2 -m 'not backend'
 
-test-backends: install phoenix ## the tests against Rotel, Phoenix and a browser
+test-backends: install phoenix backends ## the tests against real collectors and viewers, and in a browser
 	$(PYTEST) -m backend
 
 # The environments stay in the cache; spanglass in them is that of this clone.
@@ -47,13 +50,13 @@ test-sdks: install ## the life of a call on SDKs from the oldest to the newest, 
 	SPANGLASS_SDKS=$(CACHE)/sdks .venv/bin/nox -f tests/sdks/noxfile.py --envdir build/nox
 	PYTHONPATH=tests .venv/bin/python tests/readme.py --check-forms
 
-upgrade-check: phoenix ## every test, with the newest of everything in place of what is pinned; tells what is newer
+upgrade-check: phoenix backends ## every test, with the newest of everything in place of what is pinned; tells what is newer
 	newest=$$(mktemp -d $(CACHE)/newest.XXXXXX) && trap 'rm -rf "$$newest"' EXIT \
 	&& $(PYTHON) -m venv $$newest \
 	&& $$newest/bin/python -m pip install --quiet --upgrade pip \
 	&& $$newest/bin/python -m pip install --quiet -e . --group dev \
 	&& { $$newest/bin/python -m pip freeze --exclude-editable | grep -vixFf constraints.txt; true; } \
-	&& SPANGLASS_PHOENIX=$(PHOENIX) $$newest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	&& SPANGLASS_PHOENIX=$(PHOENIX) SPANGLASS_BACKENDS=$(BACKENDS) $$newest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 phoenix: $(PHOENIX) ## Phoenix in an environment of its own, outside the repository; made once (Python 3.11 or newer)
 
@@ -65,6 +68,26 @@ $(PHOENIX):
 	&& $$making/bin/python -m pip install --quiet $(PIP) \
 	&& $$making/bin/python -m pip install --quiet -c tests/backends/constraints-phoenix.txt arize-phoenix==$(PHOENIX_VERSION) \
 	&& { mv -T $$making $@ 2>/dev/null || test -d $@; }
+
+ifeq ($(shell command -v go),)
+backends: ## the Collector and Jaeger, built once outside the repository, some ten minutes; without Go, a word about it
+	@echo "No go on the PATH: the tests against the Collector and Jaeger are skipped (Go 1.25 or newer builds them)."
+else
+backends: $(BACKENDS)
+endif
+
+# -s and -w leave out what only a debugger reads.
+$(BACKENDS):
+	mkdir -p $(CACHE)
+	making=$$(mktemp -d $@.XXXXXX) && trap 'rm -rf "$$making"' EXIT && export GOFLAGS=-buildvcs=false GOWORK=off \
+	&& echo "Building the Collector and Jaeger, once: this takes some ten minutes." \
+	&& GOBIN=$$making go install $(BUILDER) \
+	&& cp tests/backends/go/collector.yaml $$making \
+	&& (cd $$making && ./builder --config collector.yaml --skip-compilation) \
+	&& (cd $$making/collector && go build -trimpath -ldflags='-s -w' -o $$making/otelcol .) \
+	&& (cd tests/backends/go/jaeger && go build -trimpath -ldflags='-s -w' -o $$making/jaeger github.com/jaegertracing/jaeger/cmd/jaeger) \
+	&& rm -rf $$making/builder $$making/collector $$making/collector.yaml \
+	&& chmod 755 $$making && { mv -T $$making $@ 2>/dev/null || test -d $@; }
 
 demo: install ## a conversation with everything that can happen to a call, and what it shows
 	.venv/bin/python examples/demo.py
