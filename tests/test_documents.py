@@ -63,6 +63,7 @@ def test_targets() -> None:
     assert told == {
         "README.md": {"demo", "test", "help", "bench", "test-sdks"},
         "CONTRIBUTING.md": {
+            "backends",
             "bench",
             "help",
             "lint",
@@ -74,7 +75,7 @@ def test_targets() -> None:
             "semconv",
             "readme",
         },
-        ".ci/run": {"lint", "types", "test", "test-sdks"},
+        ".ci/run": {"backends", "lint", "types", "test", "test-sdks"},
     }
     assert set().union(*told.values(), {"install", "test-backends", "phoenix", "clean"}) == targets()
 

@@ -132,6 +132,22 @@ def test_moved(status: int, caplog: pytest.LogCaptureFixture) -> None:
     assert (flushed, received.spans, dict(processor.losses), told) == (False, ["b"], {why: 1}, [True])
 
 
+def test_too_large_a_batch(caplog: pytest.LogCaptureFixture) -> None:
+    """Spans that a receiver refuses together arrive in smaller batches, and nobody says anything."""
+    with http_receiver(413) as received, sending(received, HTTP) as (processor, tracer):
+        for name in ("a", "b", "c"):
+            tracer.start_span(name).end()
+        flushed = processor.force_flush()
+
+    assert (flushed, received.spans, len(received.paths), processor.dropped, caplog.messages) == (
+        True,
+        ["a", "b", "c"],
+        3,
+        0,
+        [],
+    )
+
+
 COMPRESSED = [("none", False), ("gzip", True), ("deflate", True), (" GZip ", True)]
 
 

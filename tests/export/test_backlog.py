@@ -71,6 +71,19 @@ def test_first_stays() -> None:
     assert (sent, refused, len(backlog), backlog.refusal(1)) == ([3, 3], True, 1, None)
 
 
+def test_halves() -> None:
+    """Batches that are too large are halved, until a span is alone."""
+    backlog = Backlog(Limits())
+    for span in spans(*"abcd"):
+        backlog.put(span, span_bytes(span) + 1000)
+    sent = [len(backlog.first())]
+    for _ in range(2):
+        backlog.halve(sent[-1])
+        sent.append(len(backlog.first()))
+
+    assert (sent, backlog.full_batch) == ([4, 1, 1], True)
+
+
 def test_limits() -> None:
     """The limits are read from the variables of the SDK's batch processor."""
     variables = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BSP_MAX_QUEUE_SIZE": " 7 "}

@@ -55,6 +55,7 @@ class Backlog:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._batch_bytes = limits.batch_bytes
         self._spans: deque[tuple[ReadableSpan, int]] = deque()
         self._bytes = 0
 
@@ -65,7 +66,7 @@ class Backlog:
     @property
     def full_batch(self) -> bool:
         """Whether a batch waits that need not wait for more."""
-        return len(self._spans) >= self._limits.batch or self._bytes >= self._limits.batch_bytes
+        return len(self._spans) >= self._limits.batch or self._bytes >= self._batch_bytes
 
     def refusal(self, size: int) -> str | None:
         """Return why a span of `size` bytes finds no place, and None where it does."""
@@ -90,7 +91,7 @@ class Backlog:
         """Return the next batch, which stays: as many of the first as fit, and what does not fit at all on its own."""
         batch: list[ReadableSpan] = []
         origins: set[tuple[int, int]] = set()
-        room = self._limits.batch_bytes
+        room = self._batch_bytes
         for span, size in islice(self._spans, self._limits.batch):
             origin = (id(span.resource), id(span.instrumentation_scope))
             room -= size
@@ -102,6 +103,10 @@ class Backlog:
                 break
             batch.append(span)
         return batch
+
+    def halve(self, count: int) -> None:
+        """Have batches be half as large from now on as the first `count` spans together, which were too large."""
+        self._batch_bytes = sum(size for _, size in islice(self._spans, count)) // 2
 
     def let_go(self, count: int) -> None:
         """Have the first `count` spans leave the queue."""

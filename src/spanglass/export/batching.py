@@ -160,7 +160,9 @@ class BatchProcessor(SpanProcessor):
         with self._changed:
             if not self._queue:  # shutdown() has given up and counted this batch already
                 return
-            if sent.again is None:
+            if sent.halves:
+                self._queue.halve(len(batch))
+            elif sent.again is None:
                 self._settle(len(batch), sent)
             elif self._closed or self._impatient():
                 self._settle(len(batch), Sent(len(batch), sent.why))

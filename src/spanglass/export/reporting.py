@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spanglass.credentials import scrub
 from spanglass.export.endpoint import Target
-from spanglass.export.hearing import PASSING, Heard, TooLargeError, hush, too_large
+from spanglass.export.hearing import CODES, PASSING, Heard, TooLargeError, hush, too_large
 from spanglass.export.sizes import origin_bytes, span_bytes
 from spanglass.guard import guard
 
@@ -20,15 +20,17 @@ PAUSE = 1.0
 """Seconds until a batch is sent again, where the receiver asks for none; the exporter has tried for some before."""
 LONGEST_WORD = 200
 """Characters of what a receiver says that are repeated."""
+TOO_LARGE_BATCH = CODES[413]
 REJECTED = "refused out of a batch that was taken"
 
 
 class Sent(NamedTuple):
-    """What came of a batch: `lost` spans, and `why`; or after how many seconds to send it `again`."""
+    """What came of a batch: `lost` spans, and `why`; or that it is to be sent again, in so many seconds or in halves."""
 
     lost: int = 0
     why: str = ""
     again: float | None = None
+    halves: bool = False
 
 
 class Receiver:
@@ -116,6 +118,8 @@ class Receiver:
                 why,
             )
             return Sent(1, why)
+        if why == TOO_LARGE_BATCH and len(spans) > 1:
+            return Sent(why=why, halves=True)
         self._tell_failing(why)
         return Sent(why=why, again=heard.after or PAUSE) if why in PASSING else Sent(len(spans), why)
 
