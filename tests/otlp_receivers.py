@@ -209,7 +209,6 @@ def relay(port: int) -> Iterator[Relay]:
                 back.result()
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Pass) as server:
-        server.daemon_threads = True
         wire.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

@@ -41,6 +41,10 @@ class TooLargeError(Exception):
     """A span was refused for its size, and would be again."""
 
 
+class AskedForTimeError(Exception):
+    """A receiver asked for time: the exporter is left, since not all of them wait for that long, or not for longer."""
+
+
 class PartialSuccess(Protocol):
     """OTLP's message of that name."""
 
@@ -67,7 +71,8 @@ class Heard:
     @property
     def why(self) -> str:
         """Why sending failed: a status, or the kind of exception."""
-        return self.moved or cause(self.records) or self.answered or "no answer in time"
+        asked = self.answered if self.after is not None else None
+        return self.moved or asked or cause(self.records) or self.answered or "no answer in time"
 
     def take(self, answer: PartialSuccess) -> None:
         """Hear an answer that says yes, but."""

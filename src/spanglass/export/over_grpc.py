@@ -10,7 +10,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # gene
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from spanglass.export.endpoint import Target
-from spanglass.export.hearing import hush
+from spanglass.export.hearing import AskedForTimeError, hush
 from spanglass.export.variables import Files
 from spanglass.guard import guard
 
@@ -20,7 +20,6 @@ COMPRESSION = {
     "deflate": grpc.Compression.Deflate,
 }
 DETAILS = "grpc-status-details-bin"
-EXPORTERS_DETAILS = "google.rpc.retryinfo-bin"
 
 
 def exporter(target: Target) -> OTLPSpanExporter:
@@ -68,13 +67,11 @@ class _Listening:
         try:
             answer = self._export(**request)
         except grpc.RpcError as error:
-            if heard is None:
-                raise
-            with guard:
-                heard.answered = error.code().name
-                if (delay := _delay(error)) is not None:
-                    heard.after = float(delay.ToTimedelta().total_seconds())
-                    raise _AskedForTimeError(error, delay) from None
+            if heard is not None:
+                with guard:
+                    heard.answered, heard.after = error.code().name, _seconds(error)
+                if heard.after is not None:
+                    raise AskedForTimeError from error
             raise
         with guard:
             if heard is not None:
@@ -82,23 +79,11 @@ class _Listening:
         return answer
 
 
-def _delay(error: Any) -> Any:
-    """Return how long a receiver asks to wait, a duration: `RetryInfo` in the details of the status, says OTLP 1.5."""
+def _seconds(error: Any) -> float | None:
+    """Return how long a receiver asks to wait: `RetryInfo` in the details of the status, as OTLP 1.5 says."""
     details = next((value for name, value in error.trailing_metadata() or () if name == DETAILS), b"")
     for detail in Status.FromString(details).details:
         info = RetryInfo()
         if detail.Unpack(info):
-            return info.retry_delay
+            return float(info.retry_delay.ToTimedelta().total_seconds())
     return None
-
-
-class _AskedForTimeError(grpc.RpcError):  # type: ignore[misc]  # it is Any
-    """A refusal, with the time that the receiver asks for where the exporter looks for it: in metadata of its own."""
-
-    def __init__(self, error: Any, delay: Any) -> None:
-        super().__init__()
-        self.code, self.details = error.code, error.details
-        self._metadata = ((EXPORTERS_DETAILS, RetryInfo(retry_delay=delay).SerializeToString()),)
-
-    def trailing_metadata(self) -> Any:
-        return self._metadata

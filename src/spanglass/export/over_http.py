@@ -11,7 +11,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from spanglass.export.endpoint import Target
-from spanglass.export.hearing import CODES, hush
+from spanglass.export.hearing import CODES, PASSING, AskedForTimeError, hush
 from spanglass.guard import guard
 
 PROVIDERS = (
@@ -57,6 +57,8 @@ def _hear(response: requests.Response, **_: object) -> None:
             heard.moved = None
         if status == HTTPStatus.OK and response.content and "protobuf" in response.headers.get("content-type", ""):
             heard.take(ExportTraceServiceResponse.FromString(response.content).partial_success)
+    if heard.after is not None and heard.answered in PASSING:
+        raise AskedForTimeError
 
 
 def _seconds(text: str) -> float | None:

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spanglass.credentials import scrub
 from spanglass.export.endpoint import Target
-from spanglass.export.hearing import CODES, PASSING, Heard, TooLargeError, hush, too_large
+from spanglass.export.hearing import CODES, PASSING, AskedForTimeError, Heard, TooLargeError, hush, too_large
 from spanglass.export.sizes import origin_bytes, span_bytes
 from spanglass.guard import guard
 
@@ -25,7 +25,7 @@ REJECTED = "refused out of a batch that was taken"
 
 
 class Sent(NamedTuple):
-    """What came of a batch: `lost` spans, and `why`; or that it is to be sent again, in so many seconds or in halves."""
+    """What came of a batch: `lost` spans, and `why`; or that it is to go again, in so many seconds or in halves."""
 
     lost: int = 0
     why: str = ""
@@ -66,6 +66,8 @@ class Receiver:
                 why = type(error).__name__
             except TooLargeError as error:
                 why = str(error)
+            except AskedForTimeError:
+                why = heard.answered
             self._under_way = None
             if self._closing:
                 self._exporter.shutdown()
