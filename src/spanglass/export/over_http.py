@@ -58,6 +58,7 @@ def _hear(response: requests.Response, **_: object) -> None:
         if status == HTTPStatus.OK and response.content and "protobuf" in response.headers.get("content-type", ""):
             heard.take(ExportTraceServiceResponse.FromString(response.content).partial_success)
     if heard.after is not None and heard.answered in PASSING:
+        response.close()
         raise AskedForTimeError
 
 
