@@ -61,7 +61,7 @@ def test_targets() -> None:
     told = {document: words(document) for document in DOCUMENTS}
 
     assert told == {
-        "README.md": {"demo", "test", "help", "bench", "test-sdks"},
+        "README.md": {"demo", "test", "help", "bench", "test-sdks", "pictures"},
         "CONTRIBUTING.md": {
             "backends",
             "bench",
@@ -74,10 +74,11 @@ def test_targets() -> None:
             "upgrade-check",
             "semconv",
             "readme",
+            "pictures",
         },
         ".ci/run": {"backends", "lint", "types", "test", "test-sdks"},
     }
-    assert set().union(*told.values(), {"install", "test-backends", "phoenix", "clean"}) == targets()
+    assert set().union(*told.values(), {"install", "test-backends", "phoenix", "backends", "clean"}) == targets()
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make")
@@ -94,6 +95,7 @@ def test_targets() -> None:
         ("types", ".venv/bin/pyright"),
         ("semconv", ".venv/bin/python semconv/generate.py"),
         ("readme", "PYTHONPATH=tests .venv/bin/python tests/readme.py"),
+        ("pictures", ".venv/bin/python tests/backends/picture.py"),
     ],
 )
 def test_target_from_a_fresh_clone(target: str, runs: str, tmp_path: Path) -> None:

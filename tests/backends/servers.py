@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from jaeger import Jaeger, jaeger_2
 from rotel_agent import Rotel, collector
 from viewer import Phoenix, viewer
 
@@ -19,10 +20,25 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
+def binary(name: str) -> Path:
+    """Return what `make backends` has built under this name."""
+    path = Path(os.environ.get("SPANGLASS_BACKENDS", "/nowhere")) / name
+    if not path.exists():
+        missing(f"no {name}: `make backends` builds it where there is Go, and `make test-backends` says where it is")
+    return path
+
+
 @pytest.fixture(scope="session")
 def rotel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotel]:
     """Rotel, a collector."""
     with collector(tmp_path_factory.mktemp("rotel")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jaeger]:
+    """Jaeger 2."""
+    with jaeger_2(binary("jaeger"), tmp_path_factory.mktemp("jaeger")) as running:
         yield running
 
 
