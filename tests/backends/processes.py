@@ -37,6 +37,12 @@ def answers(url: str) -> bool:
         return False
 
 
+def variables(path: Path) -> dict[str, str]:
+    """Return what a file of `NAME=value` lines sets."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
 def wait_until(true: Callable[[], bool], what: str, *, seconds: float, every: float = 0.05) -> None:
     """Return as soon as `true()` holds; raise TimeoutError naming `what` after `seconds`."""
     end = time.monotonic() + seconds

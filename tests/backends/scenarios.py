@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Any, NamedTuple
 
 import openai
@@ -34,6 +35,7 @@ TOOL_CALL = {
     "function": {"name": "departures", "arguments": json.dumps({"station": "Ghent"})},
 }
 TOOL_RESULT = {"role": "tool", "tool_call_id": "call_1", "content": '{"22:14": {"late": 6, "platform": 4}}'}
+TIMETABLE = "The 22:14 from Ghent is late.\n" * 175_000  # 5.2 MB
 
 Ask = Callable[..., Any]
 
@@ -74,6 +76,17 @@ def _with_a_tool(server: OpenAIServer, ask: Ask) -> None:
     ask(messages=[SYSTEM, QUESTION, asked, TOOL_RESULT], tools=[TOOL])
 
 
+def _left(server: OpenAIServer, ask: Ask) -> None:
+    server.script(Stream(chunks(ANSWER.split(" "), usage=USAGE)))
+    with ask(messages=[SYSTEM, QUESTION], stream=True) as stream:
+        list(islice(stream, 2))
+
+
+def _large(server: OpenAIServer, ask: Ask) -> None:
+    server.script(Reply(completion(ANSWER, usage=USAGE)))
+    ask(messages=[SYSTEM, {"role": "user", "content": TIMETABLE}])
+
+
 class Scenario(NamedTuple):
     """A program, and the names of the spans that it must leave, in the order of their start."""
 
@@ -92,4 +105,6 @@ SCENARIOS = {
     "retried": Scenario(_retried, ["ChatCompletion", "attempt", "attempt", "attempt"]),
     "failed": Scenario(_failed, ["ChatCompletion", "attempt"]),
     "tool": Scenario(_with_a_tool, ["ChatCompletion", "ChatCompletion"]),
+    "left": Scenario(_left, ["ChatCompletion"]),
+    "large": Scenario(_large, ["ChatCompletion"]),
 }

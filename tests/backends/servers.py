@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from mlflow_server import MLflow, mlflow_server
 from rotel_agent import Rotel, collector
 from viewer import Phoenix, viewer
 
@@ -33,6 +34,16 @@ def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
     if not environment:
         missing("no Phoenix: `make phoenix` installs it and `make test-backends` says where, in SPANGLASS_PHOENIX")
     with viewer(Path(environment), tmp_path_factory.mktemp("phoenix")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MLflow]:
+    """MLflow, from the environment that SPANGLASS_MLFLOW names."""
+    environment = os.environ.get("SPANGLASS_MLFLOW")
+    if not environment:
+        missing("no MLflow: `make mlflow` installs it and `make test-backends` says where, in SPANGLASS_MLFLOW")
+    with mlflow_server(Path(environment), tmp_path_factory.mktemp("mlflow")) as running:
         yield running
 
 

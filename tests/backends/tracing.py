@@ -1,6 +1,6 @@
 """A program's spans, sent to a backend and kept here beside."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
@@ -13,15 +13,17 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from spanglass import OpenAIInstrumentor
 
-EXPORTERS: dict[str, Callable[[str], SpanExporter]] = {
-    "http/protobuf": lambda endpoint: HttpExporter(endpoint=endpoint),
-    "grpc": lambda endpoint: GrpcExporter(endpoint=endpoint, insecure=True),
+EXPORTERS: dict[str, Callable[[str, dict[str, str]], SpanExporter]] = {
+    "http/protobuf": lambda endpoint, headers: HttpExporter(endpoint=endpoint, headers=headers),
+    "grpc": lambda endpoint, headers: GrpcExporter(endpoint=endpoint, headers=headers, insecure=True),
 }
 
 
 @contextmanager
-def traced(endpoints: dict[str, str], protocol: str, *, project: str) -> Iterator[list[ReadableSpan]]:
-    """Trace OpenAI in the block, and send its spans by `protocol` to its endpoint.
+def traced(
+    endpoints: dict[str, str], protocol: str, *, project: str, headers: Mapping[str, str] | None = None
+) -> Iterator[list[ReadableSpan]]:
+    """Trace OpenAI in the block, and send its spans by `protocol` to its endpoint, with these headers.
 
     The list is filled when the block ends, in the order of the spans' start; by then the backend has taken them all.
     """
@@ -29,7 +31,7 @@ def traced(endpoints: dict[str, str], protocol: str, *, project: str) -> Iterato
     resource = Resource({"service.name": "night-desk", "openinference.project.name": project}, "https://example.com/1")
     provider = TracerProvider(resource=resource, sampler=ALWAYS_ON, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    provider.add_span_processor(BatchSpanProcessor(EXPORTERS[protocol](endpoints[protocol])))
+    provider.add_span_processor(BatchSpanProcessor(EXPORTERS[protocol](endpoints[protocol], dict(headers or {}))))
     instrumentor = OpenAIInstrumentor()
     instrumentor.instrument(tracer_provider=provider)
     try:

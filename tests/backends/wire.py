@@ -16,7 +16,12 @@ Flat = dict[str, str]
 
 def sent(spans: Iterable[ReadableSpan]) -> Flat:
     """Return the spans that a program finished."""
-    return flat(sorted(map(_of_span, spans), key=_order))
+    return flat(nested(spans))
+
+
+def nested(spans: Iterable[ReadableSpan]) -> list[dict[str, Any]]:
+    """Return the spans that a program finished, each as a nested dict, in the order of their start."""
+    return sorted(map(_of_span, spans), key=_order)
 
 
 def arrived(traces: Iterable[ResourceSpans]) -> Flat:

@@ -1,0 +1,111 @@
+"""A real MLflow, from an environment of its own, and what it answers about the spans it was sent."""
+
+import base64
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from opentelemetry.sdk.trace import ReadableSpan
+from processes import LOOPBACK, answers, free_ports, running, variables
+
+CONFIGURATION = Path(__file__).parents[2] / "examples" / "backends" / "mlflow" / "mlflow.env"
+EXPERIMENT = "x-mlflow-experiment-id"
+OWN = "mlflow."  # how the names begin of the attributes and tags that it adds itself
+
+
+class MLflow(NamedTuple):
+    """A running MLflow: its address, and where it takes spans, by protocol."""
+
+    url: str
+    endpoints: dict[str, str]
+
+    def headers(self, experiment: str) -> dict[str, str]:
+        """Return the headers by which spans go to a new experiment of this name."""
+        body = json.dumps({"name": experiment}).encode()
+        return {EXPERIMENT: str(self._get("/api/2.0/mlflow/experiments/create", body)["experiment_id"])}
+
+    def read(self, spans: Sequence[ReadableSpan]) -> list[dict[str, Any]]:
+        """Return all that it keeps of the traces of `spans`, nested as in `wire.py`, in the order of their start.
+
+        It has stored spans before it answers their export, so that there is nothing to wait for.
+        """
+        traces = {trace_id(span) for span in spans}
+        found = [span for trace in traces for span in self._spans(trace)]
+        return sorted(found, key=lambda span: (span["start"], span["span id"]))
+
+    def trace(self, trace: str) -> dict[str, Any]:
+        """Return what it says of a trace as a whole."""
+        found: dict[str, Any] = self._get(f"/api/3.0/mlflow/traces/{trace}")["trace"]["trace_info"]
+        return found
+
+    def added(self, trace: str) -> list[dict[str, Any]]:
+        """Return the attributes that it adds to each span of a trace."""
+        return [
+            {key: json.loads(text) for key, text in span["attributes"].items() if key.startswith(OWN)}
+            for span in self._artifact(trace)
+        ]
+
+    def _spans(self, trace: str) -> list[dict[str, Any]]:
+        resource = {key: value for key, value in self.trace(trace)["tags"].items() if not key.startswith(OWN)}
+        return [{**_nested(span), "resource": resource} for span in self._artifact(trace)]
+
+    def _artifact(self, trace: str) -> list[dict[str, Any]]:
+        """Return a trace's spans as its pages get them: the one answer that has texts as they were sent."""
+        spans: list[dict[str, Any]] = self._get(f"/ajax-api/3.0/mlflow/get-trace-artifact?request_id={trace}")["spans"]
+        return sorted(spans, key=lambda span: span["start_time_unix_nano"])
+
+    def _get(self, path: str, body: bytes | None = None) -> Any:
+        request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})  # noqa: S310 - ours
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - ours
+            return json.load(response)
+
+
+def trace_id(span: ReadableSpan) -> str:
+    """Return the id by which MLflow knows a span's trace."""
+    context = span.get_span_context()
+    assert context is not None
+    return f"tr-{context.trace_id:032x}"
+
+
+def _nested(span: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": span["name"],
+        "trace id": _hex(span["trace_id"]),
+        "span id": _hex(span["span_id"]),
+        "parent id": _hex(span["parent_span_id"] or ""),
+        "start": span["start_time_unix_nano"],
+        "end": span["end_time_unix_nano"],
+        "status": span["status"]["code"].removeprefix("STATUS_CODE_"),
+        "status message": span["status"]["message"] or "",
+        "attributes": {key: _value(text) for key, text in span["attributes"].items() if not key.startswith(OWN)},
+        "events": [
+            {"name": event["name"], "time": event["time_unix_nano"], "attributes": event["attributes"]}
+            for event in span["events"]
+        ],
+        "links": [f"{link['trace_id'].removeprefix('tr-')} {link['span_id']}" for link in span["links"]],
+    }
+
+
+def _hex(text: str) -> str:
+    return base64.b64decode(text).hex()
+
+
+def _value(text: str) -> Any:
+    """Return an attribute's value, which is kept as JSON; no attribute is an object: one is a text, as it was sent."""
+    value = json.loads(text)
+    return text if isinstance(value, dict) else value
+
+
+@contextmanager
+def mlflow_server(environment: Path, directory: Path) -> Iterator[MLflow]:
+    """Run the MLflow of a virtual environment for the block, as the example does, but on a free port."""
+    (port,) = free_ports(1)
+    url = f"http://{LOOPBACK}:{port}"
+    settings = variables(CONFIGURATION) | {"MLFLOW_PORT": str(port)}
+    command = [str(environment / "bin" / "python"), "-m", "mlflow", "server"]
+    ready = lambda: answers(f"{url}/health")  # noqa: E731 - three words, used once
+    with running(command, ready, directory=directory, environment=settings, seconds=180):
+        yield MLflow(url, {"http/protobuf": f"{url}/v1/traces"})
