@@ -6,7 +6,7 @@ CACHE ?= $(HOME)/.cache/spanglass
 PIP := pip==26.3
 BACKEND_PY := py$(shell $(BACKEND_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 PHOENIX_VERSION := 20.26.1
-PHOENIX := $(CACHE)/phoenix-$(PHOENIX_VERSION)-$(BACKEND_PY)
+PHOENIX := $(CACHE)/phoenix-pg-$(PHOENIX_VERSION)-$(BACKEND_PY)
 MLFLOW_VERSION := 3.17.2
 MLFLOW := $(CACHE)/mlflow-$(MLFLOW_VERSION)-$(BACKEND_PY)
 # Named by what is built, so that a change of it builds anew.
@@ -39,7 +39,7 @@ types: install ## mypy on everything, pyright on the package
 	.venv/bin/mypy
 	.venv/bin/pyright
 
-# A file's tests stay on one worker, so that its backend boots once; in the given order those files come early.
+# What tests/workers.py groups stays on one worker, so that each backend boots once; in the given order they come early.
 test: install phoenix mlflow backends ## every test, real backends included
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -67,7 +67,7 @@ phoenix: $(PHOENIX) ## Phoenix in an environment of its own, outside the reposit
 mlflow: $(MLFLOW) ## MLflow, likewise
 
 $(PHOENIX): NAME := phoenix
-$(PHOENIX): PACKAGE := arize-phoenix==$(PHOENIX_VERSION)
+$(PHOENIX): PACKAGE := 'arize-phoenix[pg]==$(PHOENIX_VERSION)'
 $(MLFLOW): NAME := mlflow
 $(MLFLOW): PACKAGE := mlflow==$(MLFLOW_VERSION)
 
