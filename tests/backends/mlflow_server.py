@@ -22,10 +22,15 @@ class MLflow(NamedTuple):
     url: str
     endpoints: dict[str, str]
 
-    def headers(self, experiment: str) -> dict[str, str]:
+    def experiment(self, name: str) -> str:
+        """Make an experiment, and return its id, which is what EXPERIMENT says in the headers of its spans."""
+        return str(
+            self._get("/api/2.0/mlflow/experiments/create", json.dumps({"name": name}).encode())["experiment_id"]
+        )
+
+    def headers(self, project: str) -> dict[str, str]:
         """Return the headers by which spans go to a new experiment of this name."""
-        body = json.dumps({"name": experiment}).encode()
-        return {EXPERIMENT: str(self._get("/api/2.0/mlflow/experiments/create", body)["experiment_id"])}
+        return {EXPERIMENT: self.experiment(project)}
 
     def read(self, spans: Sequence[ReadableSpan]) -> list[dict[str, Any]]:
         """Return all that it keeps of the traces of `spans`, nested as in `wire.py`, in the order of their start.
@@ -40,6 +45,21 @@ class MLflow(NamedTuple):
         """Return what it says of a trace as a whole."""
         found: dict[str, Any] = self._get(f"/api/3.0/mlflow/traces/{trace}")["trace"]["trace_info"]
         return found
+
+    def found(self, experiment: str, condition: str = "") -> list[str]:
+        """Return the ids of the traces of an experiment for which a condition in its language holds."""
+        location = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
+        body = {"locations": [location], "filter": condition, "max_results": 100}
+        traces = self._get("/api/3.0/mlflow/traces/search", json.dumps(body).encode()).get("traces", [])
+        return [str(trace["trace_id"]) for trace in traces]
+
+    def page(self, experiment: str, trace: str) -> str:
+        """Return the address of the page that shows a trace."""
+        return f"{self.url}/#/experiments/{experiment}/traces?selectedEvaluationId={trace}"
+
+    def session(self, experiment: str, name: str) -> str:
+        """Return the address of the page that shows a session."""
+        return f"{self.url}/#/experiments/{experiment}/chat-sessions/{name}"
 
     def added(self, trace: str) -> list[dict[str, Any]]:
         """Return the attributes that it adds to each span of a trace."""

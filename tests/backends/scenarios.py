@@ -59,12 +59,17 @@ PROGRAMS_OWN: dict[str, AttributeValue] = {
     "desk.lamps": 3,
     "desk.load": 0.5,
     "desk.heat": 20.0,
-    "desk.trains": ["22:14", "23:14"],
+    "desk.trains": ["22:14", ""],
     "desk.signals": [True, False],
     "desk.delays": [6, 0],
     "desk.weights": [1.5, 2.0],
     "desk.note": "“Café” is closed \U0001f319\n",
-    "desk.list": '["22:14"]',
+    "desk.note.none": "",
+    "json.list": '["22:14", 6]',
+    "json.object": '{"late":  6}',
+    "json.text": '"late"',
+    "json.number": "1.50",
+    "json.null": "null",
 }
 SAID: dict[str, Any] = {
     "session_id": "all of it",
@@ -139,7 +144,7 @@ def _within(server: OpenAIServer, ask: Ask) -> None:
         tracer.start_as_current_span("answer", None, SpanKind.SERVER, PROGRAMS_OWN, links) as span,
         using_attributes(**SAID),
     ):
-        span.add_event("rang", {"times": 3})
+        span.add_event("rang", {"times": 3, "from": ["Ghent", ""], "json.list": '["22:14", 6]', "loud": 0.5})
         _plain(server, ask)
 
 

@@ -35,6 +35,7 @@ def traced(
     who: dict[str, AttributeValue] = {
         "service.name": "night-desk",
         "service.desks": 2,
+        "service.lamps": ["green", "red"],
         "openinference.project.name": project,
     }
     resource = Resource.create(who, "https://example.com/1")
