@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 from processes import LOOPBACK, answers, free_ports, running, variables
+from wire import Nested
 
 CONFIGURATION = Path(__file__).parents[2] / "examples" / "backends" / "mlflow" / "mlflow.env"
 EXPERIMENT = "x-mlflow-experiment-id"
@@ -32,14 +33,13 @@ class MLflow(NamedTuple):
         """Return the headers by which spans go to a new experiment of this name."""
         return {EXPERIMENT: self.experiment(project)}
 
-    def read(self, spans: Sequence[ReadableSpan]) -> list[dict[str, Any]]:
-        """Return all that it keeps of the traces of `spans`, nested as in `wire.py`, in the order of their start.
+    def read(self, spans: Sequence[ReadableSpan]) -> list[Nested]:
+        """Return all that it keeps of the traces of `spans`, nested as in `wire.py`.
 
         It has stored spans before it answers their export, so that there is nothing to wait for.
         """
         traces = {trace_id(span) for span in spans}
-        found = [span for trace in traces for span in self._spans(trace)]
-        return sorted(found, key=lambda span: (span["start"], span["span id"]))
+        return [span for trace in traces for span in self._spans(trace)]
 
     def trace(self, trace: str) -> dict[str, Any]:
         """Return what it says of a trace as a whole."""
@@ -68,7 +68,7 @@ class MLflow(NamedTuple):
             for span in self._artifact(trace)
         ]
 
-    def _spans(self, trace: str) -> list[dict[str, Any]]:
+    def _spans(self, trace: str) -> list[Nested]:
         resource = {key: value for key, value in self.trace(trace)["tags"].items() if not key.startswith(OWN)}
         return [{**_nested(span), "resource": resource} for span in self._artifact(trace)]
 
@@ -90,22 +90,26 @@ def trace_id(span: ReadableSpan) -> str:
     return f"tr-{context.trace_id:032x}"
 
 
-def _nested(span: Mapping[str, Any]) -> dict[str, Any]:
+def _nested(span: Mapping[str, Any]) -> Nested:
+    """Return a span nested as in `wire.py`; whatever else MLflow tells stands beside, under MLflow's own names."""
+    rest = dict(span)
+    status = rest.pop("status")
     return {
-        "name": span["name"],
-        "trace id": _hex(span["trace_id"]),
-        "span id": _hex(span["span_id"]),
-        "parent id": _hex(span["parent_span_id"] or ""),
-        "start": span["start_time_unix_nano"],
-        "end": span["end_time_unix_nano"],
-        "status": span["status"]["code"].removeprefix("STATUS_CODE_"),
-        "status message": span["status"]["message"] or "",
-        "attributes": {key: _value(text) for key, text in span["attributes"].items() if not key.startswith(OWN)},
+        "name": rest.pop("name"),
+        "trace id": _hex(rest.pop("trace_id")),
+        "span id": _hex(rest.pop("span_id")),
+        "parent id": _hex(rest.pop("parent_span_id") or ""),
+        "start": rest.pop("start_time_unix_nano"),
+        "end": rest.pop("end_time_unix_nano"),
+        "status": status["code"].removeprefix("STATUS_CODE_"),
+        "status message": status["message"] or "",
+        "attributes": {key: _value(text) for key, text in rest.pop("attributes").items() if not key.startswith(OWN)},
         "events": [
             {"name": event["name"], "time": event["time_unix_nano"], "attributes": event["attributes"]}
-            for event in span["events"]
+            for event in rest.pop("events")
         ],
-        "links": [f"{link['trace_id'].removeprefix('tr-')} {link['span_id']}" for link in span["links"]],
+        "links": [f"{link['trace_id'].removeprefix('tr-')} {link['span_id']}" for link in rest.pop("links")],
+        **rest,
     }
 
 
