@@ -16,8 +16,8 @@ PLACES := SPANGLASS_PHOENIX=$(PHOENIX) SPANGLASS_MLFLOW=$(MLFLOW) SPANGLASS_BACK
 PYTEST := $(PLACES) .venv/bin/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix mlflow backends demo bench \
-        semconv readme clean
+.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix mlflow backends demo \
+        pictures bench semconv readme clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -102,6 +102,9 @@ $(BACKENDS):
 
 demo: install ## a conversation with everything that can happen to a call, and what it shows
 	.venv/bin/python examples/demo.py
+
+pictures: install backends ## draw anew the picture of a trace in Jaeger
+	SPANGLASS_BACKENDS=$(BACKENDS) PYTHONPATH=tests/backends:examples/backends/jaeger .venv/bin/python tests/backends/picture.py
 
 bench: install ## what a call costs, beside doing without: a table
 	PYTHONPATH=tests .venv/bin/python -m bench

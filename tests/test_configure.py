@@ -13,7 +13,7 @@ import grpc  # type: ignore[import-untyped]  # it has no annotations
 import pytest
 from opentelemetry.sdk.resources import Resource
 
-from otlp_receivers import grpc_receiver, http_receiver, silent_port
+from otlp_receivers import grpc_receiver, http_receiver, lost, silent_port, unreached
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
 SDK = {
@@ -53,12 +53,9 @@ def run(script: str, *args: str, **variables: str) -> tuple[int, Any, str]:
     return done.returncode, json.loads(done.stdout or "null"), done.stderr
 
 
-def warning(url: str, protocol: str, why: str) -> str:
-    """Return the one line that a receiver which takes nothing costs."""
-    return (
-        f"spanglass: spans do not reach {url} over {protocol} ({why}): check that a collector listens there, and that "
-        "endpoint, protocol and headers are right; spans are dropped until then, and this is said once.\n"
-    )
+def lines(*said: str) -> str:
+    """Return what a program's stderr is that says so."""
+    return "".join(f"{line}\n" for line in said)
 
 
 NOTHING = (0, None, "")
@@ -281,7 +278,9 @@ print(json.dumps(ok))
     place = f"http://127.0.0.1:{port}" + ("/v1/traces" if protocol != "grpc" else "")
     why = "ConnectionError" if protocol != "grpc" else "UNAVAILABLE"
 
-    assert (outcome, took < 5) == ((0, False, warning(place, protocol, why)), True)
+    said = lines(unreached(place, protocol, why), lost(place, "5: not sent before the end"))
+
+    assert (outcome, took < 5) == ((0, False, said), True)
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
@@ -293,7 +292,9 @@ def test_no_answer(protocol: str) -> None:
         took = time.monotonic() - began
     place = f"http://127.0.0.1:{port}" + ("/v1/traces" if protocol != "grpc" else "")
 
-    assert (outcome, took < 9) == ((0, None, warning(place, protocol, "no answer in time")), True)
+    said = lines(unreached(place, protocol, "no answer in time"), lost(place, "1: not sent before the end"))
+
+    assert (outcome, took < 9) == ((0, None, said), True)
 
 
 def test_dead_and_live() -> None:
@@ -303,10 +304,10 @@ def test_dead_and_live() -> None:
         live = received.url
         outcome = run("configure(endpoint=URL); configure(endpoint=sys.argv[2]); span('a')", dead, live)
 
-    assert (outcome, received.spans) == (
-        (0, None, warning(f"{dead}/v1/traces", "http/protobuf", "no answer in time")),
-        ["a"],
-    )
+    place = f"{dead}/v1/traces"
+    said = lines(unreached(place, "http/protobuf", "no answer in time"), lost(place, "1: not sent before the end"))
+
+    assert (outcome, received.spans) == ((0, None, said), ["a"])
 
 
 def test_refusal_and_recovery() -> None:
@@ -321,9 +322,10 @@ print(json.dumps([flushed, pipeline.dropped]))
     with http_receiver(401, 400) as received:
         outcome = run(script, received.url)
     place = f"http://127.0.0.1:{received.port}/v1/traces"
-    said = (
-        f"WARNING {warning(place, 'http/protobuf', '401 Unauthorized')}"
-        f"INFO spanglass: spans reach {place} again; 2 were dropped.\n"
+    said = lines(
+        f"WARNING {unreached(place, 'http/protobuf', '401 Unauthorized')}",
+        f"INFO spanglass: spans reach {place} again.",
+        f"WARNING {lost(place, '1: 401 Unauthorized; 1: 400 Bad Request')}",
     )
 
     assert (outcome, received.spans) == ((0, [[False, False, True, True], 2], said), ["c", "d"])
@@ -335,7 +337,7 @@ def test_refusal_over_grpc() -> None:
         url = received.url
         outcome = run("configure(endpoint=URL, protocol='grpc'); span('a')", url)
 
-    assert outcome == (0, None, warning(url, "grpc", "UNAUTHENTICATED"))
+    assert outcome == (0, None, lines(unreached(url, "grpc", "UNAUTHENTICATED"), lost(url, "1: UNAUTHENTICATED")))
 
 
 def test_program_exporter_is_heard() -> None:
@@ -348,7 +350,7 @@ pipeline = configure(endpoint=URL); span("a"); pipeline.flush()
     with http_receiver(400, 400) as received:
         outcome = run(script, received.url)
 
-    assert outcome == (0, None, "spanglass\nopentelemetry.exporter.otlp.proto.http.trace_exporter\n")
+    assert outcome == (0, None, "spanglass\nopentelemetry.exporter.otlp.proto.http.trace_exporter\nspanglass\n")
 
 
 def test_program_exporter_is_heard_over_grpc() -> None:
@@ -363,7 +365,7 @@ pipeline = configure(endpoint=URL, protocol="grpc"); span("a"); pipeline.flush()
     with grpc_receiver(refused) as ours, grpc_receiver(refused) as theirs:
         outcome = run(script, ours.url, theirs.url)
 
-    assert outcome == (0, None, "spanglass\nopentelemetry.exporter.otlp.proto.grpc.exporter\n")
+    assert outcome == (0, None, "spanglass\nopentelemetry.exporter.otlp.proto.grpc.exporter\nspanglass\n")
 
 
 TERMINATED = [

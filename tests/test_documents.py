@@ -61,8 +61,9 @@ def test_targets() -> None:
     told = {document: words(document) for document in DOCUMENTS}
 
     assert told == {
-        "README.md": {"demo", "test", "help", "bench", "test-sdks"},
+        "README.md": {"demo", "test", "help", "bench", "test-sdks", "pictures"},
         "CONTRIBUTING.md": {
+            "backends",
             "bench",
             "help",
             "lint",
@@ -73,8 +74,9 @@ def test_targets() -> None:
             "upgrade-check",
             "semconv",
             "readme",
+            "pictures",
         },
-        ".ci/run": {"lint", "types", "test", "test-sdks"},
+        ".ci/run": {"backends", "lint", "types", "test", "test-sdks"},
     }
     others = {"install", "test-backends", "phoenix", "mlflow", "backends", "clean"}
     assert set().union(*told.values(), others) == targets()
@@ -94,6 +96,7 @@ def test_targets() -> None:
         ("types", ".venv/bin/pyright"),
         ("semconv", ".venv/bin/python semconv/generate.py"),
         ("readme", "PYTHONPATH=tests .venv/bin/python tests/readme.py"),
+        ("pictures", ".venv/bin/python tests/backends/picture.py"),
     ],
 )
 def test_target_from_a_fresh_clone(target: str, runs: str, tmp_path: Path) -> None:

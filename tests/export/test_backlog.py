@@ -19,7 +19,9 @@ def batches(limits: Limits, *spans: ReadableSpan) -> list[str]:
         backlog.put(span, span_bytes(span))
     taken: list[str] = []
     while backlog:
-        taken.append("".join(span.name[0] for span in backlog.take()))
+        batch = backlog.first()
+        backlog.let_go(len(batch))
+        taken.append("".join(span.name[0] for span in batch))
     return taken
 
 
@@ -55,6 +57,31 @@ def test_above_the_limit() -> None:
 def test_count() -> None:
     """A batch keeps its limit in number too."""
     assert batches(Limits(batch=2), *SAME) == ["ab", "c"]
+
+
+def test_first_stays() -> None:
+    """What is sent waits until it is settled, and takes its place in the queue for so long."""
+    backlog = Backlog(Limits(queue=3))
+    for span in SAME:
+        backlog.put(span, span_bytes(span))
+    sent = [len(backlog.first()), len(backlog.first())]
+    refused = backlog.refusal(1) is not None
+    backlog.let_go(2)
+
+    assert (sent, refused, len(backlog), backlog.refusal(1)) == ([3, 3], True, 1, None)
+
+
+def test_halves() -> None:
+    """Batches that are too large are halved, until a span is alone."""
+    backlog = Backlog(Limits())
+    for span in spans(*"abcd"):
+        backlog.put(span, span_bytes(span) + 1000)
+    sent = [len(backlog.first())]
+    for _ in range(2):
+        backlog.halve(sent[-1])
+        sent.append(len(backlog.first()))
+
+    assert (sent, backlog.full_batch) == ([4, 1, 1], True)
 
 
 def test_limits() -> None:

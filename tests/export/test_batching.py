@@ -8,30 +8,34 @@ from typing import cast
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.util.types import Attributes
 
 from spanglass.export.backlog import Limits
 from spanglass.export.batching import BatchProcessor
+from spanglass.export.reporting import Sent
 
 NEVER = 3_600_000
 
 
-class Gate(SpanExporter):
-    """An exporter that lets a batch through when it is opened, and keeps the names of its spans."""
+class Gate:
+    """A receiver that lets a batch through when it is opened, and keeps the names of its spans."""
 
     def __init__(self) -> None:
         self.opened = threading.Event()
         self.entered = threading.Event()
         self.batches: list[list[str]] = []
+        self.answers: list[Sent] = []
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Wait, and take the batch."""
+    def send(self, spans: Sequence[ReadableSpan]) -> Sent:
+        """Wait, and take the batch, or give the next of `answers`."""
         self.entered.set()
         self.opened.wait(20)
         self.batches.append([span.name for span in spans])
-        return SpanExportResult.SUCCESS
+        return self.answers.pop(0) if self.answers else Sent()
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 @contextmanager
@@ -78,25 +82,25 @@ def test_delay() -> None:
 
 def test_full_queue(caplog: pytest.LogCaptureFixture) -> None:
     """A full queue drops what is newest, counts it, and says so once."""
-    with processing(Limits(NEVER, 2, 1), is_open=False) as (gate, processor, tracer):
+    with processing(Limits(NEVER, 3, 1), is_open=False) as (gate, processor, tracer):
         end(tracer, "a")
         gate.entered.wait(20)
         end(tracer, "b", "c", "d", "e")
-        dropped = processor.dropped
+        losses = dict(processor.losses)
         gate.opened.set()
         processor.force_flush()
 
     said = (
-        "spanglass: the queue of 2 spans is full, and spans are dropped: "
+        "spanglass: the queue of 3 spans is full, and spans are dropped: "
         "raise OTEL_BSP_MAX_QUEUE_SIZE, or end fewer spans."
     )
 
-    assert (gate.batches, dropped, caplog.messages) == ([["a"], ["b"], ["c"]], 2, [said])
+    assert (gate.batches, losses, caplog.messages) == ([["a"], ["b"], ["c"]], {"the queue was full": 2}, [said])
 
 
 def test_full_queue_of_bytes(caplog: pytest.LogCaptureFixture) -> None:
     """A queue whose bytes are used up drops what is newest and finds no place, counts it, and says so once."""
-    with processing(Limits(NEVER, 100, 1, queue_bytes=1000), is_open=False) as (gate, processor, tracer):
+    with processing(Limits(NEVER, 100, 1, queue_bytes=1200), is_open=False) as (gate, processor, tracer):
         end(tracer, "a")
         gate.entered.wait(20)
         end(tracer, "b", "c" * 900, "d" * 900, "e")
@@ -107,7 +111,7 @@ def test_full_queue_of_bytes(caplog: pytest.LogCaptureFixture) -> None:
         flushed = processor.force_flush()
 
     said = (
-        "spanglass: the queue of 1,000 bytes is full, and spans are dropped: "
+        "spanglass: the queue of 1,200 bytes is full, and spans are dropped: "
         "end fewer or smaller spans, or send them to a receiver that takes them faster."
     )
 
@@ -160,7 +164,7 @@ def test_shutdown_keeps_its_limit() -> None:
         processor.shutdown(0)
         end(tracer, "late")
 
-        assert processor.dropped == 4
+        assert (processor.dropped, processor.losses) == (4, {"not sent before the end": 3, "ended after the end": 1})
 
 
 def test_shutdown_sends() -> None:
@@ -171,6 +175,64 @@ def test_shutdown_sends() -> None:
         processor.shutdown()
 
         assert (gate.batches, processor.dropped) == ([["a"]], 0)
+
+
+def test_again() -> None:
+    """What a receiver cannot take for the time being stays first, and is sent again with what ended since."""
+    with processing(Limits(NEVER, 100, 50), is_open=False) as (gate, processor, tracer):
+        gate.answers = [Sent(again=0.01), Sent(again=0.01)]
+        end(tracer, "a")
+        processor.hurry()
+        gate.entered.wait(20)
+        end(tracer, "b")
+        gate.opened.set()
+        flushed = processor.force_flush()
+
+    assert (flushed, gate.batches, processor.dropped) == (True, [["a"], ["a", "b"], ["a", "b"]], 0)
+
+
+def test_time_asked_for() -> None:
+    """A receiver that asks for time gets it, whoever wants to flush, but for a last chance."""
+    with processing(Limits(NEVER, 100, 50)) as (gate, processor, tracer):
+        gate.answers = [Sent(again=3600)]
+        end(tracer, "a")
+        flushed = [processor.force_flush(200), processor.force_flush(10)]
+        asked = len(gate.batches)
+        processor.hurry(last=True)
+        flushed.append(processor.force_flush())
+
+    assert (flushed, asked, gate.batches, processor.dropped) == ([False, False, True], 1, [["a"], ["a"]], 0)
+
+
+def test_patience() -> None:
+    """A batch that is refused for too long is dropped for its reason, and the next one has its turn."""
+    with processing(Limits(NEVER, 100, 1, patience=0)) as (gate, processor, tracer):
+        gate.answers = [Sent(why="UNAVAILABLE", again=3600)]
+        end(tracer, "a", "b")
+        flushed = processor.force_flush()
+
+    assert (flushed, gate.batches, processor.losses) == (False, [["a"], ["b"]], {"UNAVAILABLE": 1})
+
+
+def test_shutdown_does_not_wait_for_a_receiver_that_cannot() -> None:
+    """A shutdown gives each batch one last chance, however much time the receiver asks for."""
+    with processing(Limits(NEVER, 100, 1), is_open=False) as (gate, processor, tracer):
+        gate.answers = [Sent(why="busy", again=3600)] * 2
+        end(tracer, "a", "b", "c")
+        gate.opened.set()
+        processor.shutdown()
+
+    assert (gate.batches, processor.losses) == ([["a"], ["b"], ["c"]], {"busy": 2})
+
+
+def test_refused_in_part() -> None:
+    """What a receiver took not of a batch is counted, and the others of the batch are not."""
+    with processing(Limits(NEVER, 100, 50)) as (gate, processor, tracer):
+        gate.answers = [Sent(2, "refused")]
+        end(tracer, "a", "b", "c")
+        flushed = processor.force_flush()
+
+    assert (flushed, gate.batches, processor.losses) == (False, [["a", "b", "c"]], {"refused": 2})
 
 
 def test_unsampled() -> None:

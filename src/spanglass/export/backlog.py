@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from opentelemetry.sdk.environment_variables import (
@@ -19,6 +20,8 @@ from spanglass.guard import guard
 class Limits(NamedTuple):
     """How much is gathered: milliseconds between batches, spans in the queue and in a batch, bytes in either.
 
+    `patience` is how many seconds a batch is sent again and again, that a receiver cannot take for the time being.
+
     By default gRPC receivers refuse what is above 4 MiB, and some proxies in front of receivers what is above 1 MiB.
     """
 
@@ -27,6 +30,7 @@ class Limits(NamedTuple):
     batch: int = 512
     queue_bytes: int = 64 * 1024 * 1024
     batch_bytes: int = 1_000_000
+    patience: float = 300
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> "Limits":
@@ -47,10 +51,11 @@ def _positive(variable: str, text: str) -> int:
 
 
 class Backlog:
-    """A queue of spans that have ended, each with its size; whoever shares it holds a lock."""
+    """A queue of spans that have ended, each with its size, until they are settled; whoever shares it holds a lock."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._batch_bytes = limits.batch_bytes
         self._spans: deque[tuple[ReadableSpan, int]] = deque()
         self._bytes = 0
 
@@ -61,7 +66,7 @@ class Backlog:
     @property
     def full_batch(self) -> bool:
         """Whether a batch waits that need not wait for more."""
-        return len(self._spans) >= self._limits.batch or self._bytes >= self._limits.batch_bytes
+        return len(self._spans) >= self._limits.batch or self._bytes >= self._batch_bytes
 
     def refusal(self, size: int) -> str | None:
         """Return why a span of `size` bytes finds no place, and None where it does."""
@@ -82,13 +87,12 @@ class Backlog:
         self._spans.append((span, size))
         self._bytes += size
 
-    def take(self) -> list[ReadableSpan]:
-        """Return the next batch: as many of the first as fit, and what does not fit at all on its own."""
+    def first(self) -> list[ReadableSpan]:
+        """Return the next batch, which stays: as many of the first as fit, and what does not fit at all on its own."""
         batch: list[ReadableSpan] = []
         origins: set[tuple[int, int]] = set()
-        room = self._limits.batch_bytes
-        while self._spans and len(batch) < self._limits.batch:
-            span, size = self._spans[0]
+        room = self._batch_bytes
+        for span, size in islice(self._spans, self._limits.batch):
             origin = (id(span.resource), id(span.instrumentation_scope))
             room -= size
             if origin not in origins:
@@ -98,9 +102,16 @@ class Backlog:
             if batch and room < 0:
                 break
             batch.append(span)
-            self._spans.popleft()
-            self._bytes -= size
         return batch
+
+    def halve(self, count: int) -> None:
+        """Have batches be half as large from now on as the first `count` spans together, which were too large."""
+        self._batch_bytes = sum(size for _, size in islice(self._spans, count)) // 2
+
+    def let_go(self, count: int) -> None:
+        """Have the first `count` spans leave the queue."""
+        for _ in range(count):
+            self._bytes -= self._spans.popleft()[1]
 
     def clear(self) -> None:
         """Let all go."""

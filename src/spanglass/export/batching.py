@@ -1,19 +1,23 @@
 """Finished spans, sent in batches from one background thread, with time limits that hold.
 
 The SDK's own batch processor ignores the limit of its flush, waits half a minute at exit for a receiver that does not
-answer, and cannot say what it dropped.
+answer, drops what a receiver cannot take for the time being, and cannot say what it dropped.
 """
 
 import logging
 import os
 import threading
+import time
 import weakref
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spanglass.export.backlog import Backlog, Limits
+from spanglass.export.reporting import Sent
 from spanglass.export.sizes import span_bytes
 from spanglass.guard import guard
 
@@ -22,20 +26,37 @@ log = logging.getLogger("spanglass")
 GRACE = 5.0
 """Seconds that shutting down may wait for a receiver."""
 
+FULL = "the queue was full"
+ENDED = "not sent before the end"
+LATE = "ended after the end"
+FAULT = "a fault of spanglass"
+
+
+class Sending(Protocol):
+    """Where batches go."""
+
+    def send(self, spans: Sequence[ReadableSpan], /) -> Sent:
+        """Send one batch."""
+        ...
+
+    def close(self) -> None:
+        """Send no more."""
+        ...
+
 
 class BatchProcessor(SpanProcessor):
-    """Queues what ends, and hands it to `exporter` every `limits.delay`, or sooner when a batch is full.
+    """Queues what ends, and hands it to `receiver` every `limits.delay`, or sooner when a batch is full.
 
-    A span above `limits.batch_bytes` goes in a batch of its own, so that it is refused alone.
+    A span above `limits.batch_bytes` goes in a batch of its own, so that it is refused alone. A batch that the receiver
+    cannot take for the time being stays first in the queue, for `limits.patience` at most.
 
-    `dropped` counts the spans that were not delivered: refused, not answered, beyond the queue, or after shutdown.
+    `losses` counts, by their reasons, the spans that were not delivered.
     """
 
-    def __init__(self, exporter: SpanExporter, limits: Limits | None = None) -> None:
-        self._exporter = exporter
+    def __init__(self, receiver: Sending, limits: Limits | None = None) -> None:
+        self._receiver = receiver
         self._limits = limits or Limits.load()
         self._closed = False
-        self.dropped = 0
         self._begin()
         if hasattr(os, "register_at_fork"):
             begin = weakref.WeakMethod(self._begin)
@@ -43,13 +64,21 @@ class BatchProcessor(SpanProcessor):
 
     def _begin(self) -> None:
         """Start with an empty queue: a forked child has no thread, and its parent sends what was waiting."""
+        self.losses: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._queue = Backlog(self._limits)
         self._ended = self._settled = self._goal = 0
+        self._paused_until = 0.0
+        self._refused_since: float | None = None
         self._told: set[str] = set()
         self._worker = threading.Thread(target=self._work, name="spanglass-export", daemon=True)
         if not self._closed:
             self._worker.start()
+
+    @property
+    def dropped(self) -> int:
+        """How many spans were not delivered: refused, not answered, beyond the queue, or after shutdown."""
+        return self.losses.total()
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take one span that has ended; never waits for the receiver."""
@@ -68,10 +97,15 @@ class BatchProcessor(SpanProcessor):
             if self._queue.full_batch:
                 self._changed.notify_all()
 
-    def hurry(self) -> int:
-        """Have all that has ended sent now; returns its count, and does not wait."""
+    def hurry(self, *, last: bool = False) -> int:
+        """Have all that has ended sent now; returns its count, and does not wait.
+
+        Where the receiver has asked for time it gets it, unless this is the `last` chance.
+        """
         with self._changed:
             self._goal = self._ended
+            if last:
+                self._paused_until = 0.0
             self._changed.notify_all()
             return self._goal
 
@@ -92,14 +126,12 @@ class BatchProcessor(SpanProcessor):
             self._changed.notify_all()
         self._worker.join(timeout)
         with self._changed:
-            self.dropped += self._ended - self._settled
-            self._settled = self._ended
-            self._queue.clear()
+            self._settle(len(self._queue), Sent(len(self._queue), ENDED))
         with guard:
-            self._exporter.shutdown()
+            self._receiver.close()
 
     def _drop_newest(self, why: str | None) -> None:
-        self.dropped += 1
+        self.losses[LATE if self._closed else FULL] += 1
         if why and not self._closed and why not in self._told:
             self._told.add(why)
             log.warning(why)
@@ -111,21 +143,42 @@ class BatchProcessor(SpanProcessor):
                     self._send(batch)
 
     def _next(self) -> list[ReadableSpan]:
-        """Wait for a batch to be due, and take it; empty when none came."""
+        """Wait for a batch to be due, and return it; empty when none came."""
         with self._changed:
+            while not self._closed and (rest := self._paused_until - time.monotonic()) > 0:
+                self._changed.wait(rest)
             self._changed.wait_for(self._due, self._limits.delay / 1000)
-            return self._queue.take()
+            return self._queue.first()
 
     def _due(self) -> bool:
         return self._closed or self._queue.full_batch or self._settled < self._goal
 
     def _send(self, batch: list[ReadableSpan]) -> None:
-        result = SpanExportResult.FAILURE
+        sent = Sent(len(batch), FAULT)
         with guard:
-            result = self._exporter.export(batch)
+            sent = self._receiver.send(batch)
         with self._changed:
-            late = self._settled >= self._ended  # shutdown() has given up and counted this batch already
-            self._settled = min(self._settled + len(batch), self._ended)
-            if result is not SpanExportResult.SUCCESS and not late:
-                self.dropped += len(batch)
-            self._changed.notify_all()
+            if not self._queue:  # shutdown() has given up and counted this batch already
+                return
+            if sent.halves:
+                self._queue.halve(len(batch))
+            elif sent.again is None:
+                self._settle(len(batch), sent)
+            elif self._closed or self._impatient():
+                self._settle(len(batch), Sent(len(batch), sent.why))
+            else:
+                self._paused_until = time.monotonic() + sent.again
+
+    def _impatient(self) -> bool:
+        """Whether the first of the queue has been refused for too long."""
+        now = time.monotonic()
+        self._refused_since = self._refused_since or now
+        return now - self._refused_since >= self._limits.patience
+
+    def _settle(self, count: int, sent: Sent) -> None:
+        self._queue.let_go(count)
+        self._settled += count
+        self._refused_since = None
+        if sent.lost:
+            self.losses[sent.why] += sent.lost
+        self._changed.notify_all()

@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from opentelemetry.sdk.environment_variables import (
@@ -19,6 +18,8 @@ from opentelemetry.sdk.environment_variables import (
     OTEL_EXPORTER_OTLP_TRACES_HEADERS,
     OTEL_EXPORTER_OTLP_TRACES_PROTOCOL,
 )
+
+from spanglass.export.variables import Given, Transport, first, transport
 
 HTTP = "http/protobuf"
 GRPC = "grpc"
@@ -37,18 +38,12 @@ class Target:
     protocol: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
+    transport: Transport = field(default=Transport(), compare=False, repr=False)
 
     @property
     def shown(self) -> str:
         """The URL as a log may show it: without the query, where some services take their key."""
         return self.url.partition("?")[0]
-
-
-class _Given(NamedTuple):
-    """A text and the name of the argument or variable that it came from."""
-
-    source: str
-    text: str
 
 
 def resolve(
@@ -66,11 +61,11 @@ def resolve(
     )
     place = _first(
         "endpoint=", endpoint, environ, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT
-    ) or _Given("the default endpoint", DEFAULTS[spoken])
+    ) or Given("the default endpoint", DEFAULTS[spoken])
     parts = _split(place)
     carried = {**_credentials(parts), **_headers_of(headers, environ)}
     base = place.source == OTEL_EXPORTER_OTLP_ENDPOINT
-    return Target(spoken, normalised(spoken, parts, base=base), carried)
+    return Target(spoken, normalised(spoken, parts, base=base), carried, transport(environ))
 
 
 def normalised(protocol: str, parts: SplitResult, *, base: bool = False) -> str:
@@ -90,15 +85,12 @@ def normalised(protocol: str, parts: SplitResult, *, base: bool = False) -> str:
     return f"{parts.scheme}://{place}{path}{parts.query and '?'}{parts.query}"
 
 
-def _first(argument: str, given: str | None, environ: Mapping[str, str], *variables: str) -> _Given | None:
+def _first(argument: str, given: str | None, environ: Mapping[str, str], *variables: str) -> Given | None:
     """Return what was given first: the argument, or one of the variables in their order."""
-    if given is not None:
-        return _Given(argument, given)
-    texts = ((variable, environ.get(variable, "").strip()) for variable in variables)
-    return next((_Given(variable, text) for variable, text in texts if text), None)
+    return first(environ, *variables) if given is None else Given(argument, given)
 
 
-def _protocol(given: _Given | None) -> str:
+def _protocol(given: Given | None) -> str:
     if given is None:
         return HTTP
     if given.text not in DEFAULTS:
@@ -119,7 +111,7 @@ FAULTS = (
 )
 
 
-def _split(place: _Given) -> SplitResult:
+def _split(place: Given) -> SplitResult:
     fault = next((says for pattern, says in FAULTS if pattern.search(place.text)), None)
     parts = None
     if fault is None:
@@ -157,7 +149,7 @@ ENCODED = re.compile(r"[\x20\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 
 def _headers_of(given: Mapping[str, str] | None, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables' headers under the argument's, with lower-case names as gRPC wants them."""
-    variable = _first("", None, environ, OTEL_EXPORTER_OTLP_TRACES_HEADERS, OTEL_EXPORTER_OTLP_HEADERS)
+    variable = first(environ, OTEL_EXPORTER_OTLP_TRACES_HEADERS, OTEL_EXPORTER_OTLP_HEADERS)
     headers = _read_headers(variable) if variable else {}
     if given is None:
         return headers
@@ -175,7 +167,7 @@ def _headers_of(given: Mapping[str, str] | None, environ: Mapping[str, str]) -> 
     return headers
 
 
-def _read_headers(variable: _Given) -> dict[str, str]:
+def _read_headers(variable: Given) -> dict[str, str]:
     headers: dict[str, str] = {}
     for number, pair in enumerate(variable.text.split(","), start=1):
         name, equals, value = (piece.strip() for piece in pair.partition("="))

@@ -1,11 +1,13 @@
-"""What an OTLP exporter logs of its attempts: kept back, and read for why sending failed."""
+"""What comes of an export: the answer, and what an exporter logs of its attempts, kept back and read for the cause."""
 
 import logging
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
+from typing import Protocol
 
 CHATTY = (
     "opentelemetry.exporter.otlp.common.http",
@@ -24,9 +26,57 @@ GRPC_LIMIT = 4 * 1024 * 1024
 TOO_LARGE = {CODES[413]: 0, "RESOURCE_EXHAUSTED": GRPC_LIMIT, "OUT_OF_RANGE": GRPC_LIMIT}
 """The causes that may blame the size, and above how many bytes they do; gRPC has its two for more than that."""
 
+PASSING = {
+    *(CODES[status] for status in (429, 502, 503, 504)),
+    *("UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "CANCELLED", "OUT_OF_RANGE", "DATA_LOSS"),
+    *("ConnectionError", "ConnectTimeout"),
+}
+"""The causes that may pass, as OTLP 1.5 lists them, so that the batch is worth sending again.
+
+Not among them is an answer that came too late: the batch may have been taken, and would arrive twice.
+"""
+
 
 class TooLargeError(Exception):
     """A span was refused for its size, and would be again."""
+
+
+class AskedForTimeError(Exception):
+    """A receiver asked for time: the exporter is left, since not all of them wait for that long, or not for longer."""
+
+
+class PartialSuccess(Protocol):
+    """OTLP's message of that name."""
+
+    rejected_spans: int
+    error_message: str
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came of one export.
+
+    `records` are the log's; `answered` is the last status; `rejected` spans were not taken though the batch was, and
+    `said` is why, or what else the receiver has to say; `after` is how many seconds it asks to wait, `moved` the status
+    by which it leads elsewhere.
+    """
+
+    records: list[logging.LogRecord] = field(default_factory=list[logging.LogRecord])
+    answered: str | None = None
+    rejected: int = 0
+    said: str = ""
+    after: float | None = None
+    moved: str | None = None
+
+    @property
+    def why(self) -> str:
+        """Why sending failed: a status, or the kind of exception."""
+        asked = self.answered if self.after is not None else None
+        return self.moved or asked or cause(self.records) or self.answered or "no answer in time"
+
+    def take(self, answer: PartialSuccess) -> None:
+        """Hear an answer that says yes, but."""
+        self.rejected, self.said = answer.rejected_spans, answer.error_message
 
 
 class Hush(logging.Filter):
@@ -37,30 +87,34 @@ class Hush(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._heard = threading.local()
+        self._own = threading.local()
+
+    @property
+    def heard(self) -> Heard | None:
+        """What this thread is hearing, where it is listening."""
+        return getattr(self._own, "heard", None)
 
     @contextmanager
-    def listening(self, size: int) -> Generator[list[logging.LogRecord]]:
-        """Give the list of what is logged; `size` is that of a span sent alone, in bytes, and otherwise 0."""
+    def listening(self, size: int) -> Generator[Heard]:
+        """Give what is heard in the block; `size` is that of a span sent alone, in bytes, and otherwise 0."""
         for name in CHATTY:
             filters = logging.getLogger(name).filters
             if self not in filters:
                 # Before the exporter's own filter, which remembers what it saw and would drop another exporter's twin.
                 filters.insert(0, self)
-        records: list[logging.LogRecord] = []
-        self._heard.records, self._heard.size = records, size
+        self._own.heard, self._own.size = heard, _ = Heard(), size
         try:
-            yield records
+            yield heard
         finally:
-            del self._heard.records
+            self._own.heard = None
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether `record` may be logged; raises TooLargeError through the exporter that logs it."""
-        records = getattr(self._heard, "records", None)
-        if records is None:
+        heard = self.heard
+        if heard is None:
             return True
-        records.append(record)
-        if too_large(why := cause([record]), self._heard.size):
+        heard.records.append(record)
+        if (why := cause([record])) and too_large(why, self._own.size):
             raise TooLargeError(why)
         return False
 
@@ -68,13 +122,13 @@ class Hush(logging.Filter):
 hush = Hush()
 
 
-def cause(records: Sequence[logging.LogRecord]) -> str:
-    """Return why sending failed, from what the exporter logged: a status, or the kind of exception.
+def cause(records: Sequence[logging.LogRecord]) -> str | None:
+    """Return why sending failed, where what the exporter logged tells: a status, or the kind of exception.
 
     The texts themselves are not repeated: they may quote the URL's query or the receiver's page.
     """
     args = (arg for record in reversed(records) if isinstance(record.args, tuple) for arg in record.args)
-    return next((why for arg in args if (why := _why(arg))), "no answer in time")
+    return next((why for arg in args if (why := _why(arg))), None)
 
 
 def too_large(why: str, size: int) -> bool:

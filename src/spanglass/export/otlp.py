@@ -2,28 +2,25 @@
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
 from urllib.parse import urlsplit
 
 from spanglass.export.endpoint import GRPC, HTTP, Target, normalised
-from spanglass.export.reporting import ReportingExporter
+from spanglass.export.reporting import Receiver
 from spanglass.guard import guard
 
 MODULES = {
     HTTP: "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     GRPC: "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
 }
+OVER = {HTTP: "spanglass.export.over_http", GRPC: "spanglass.export.over_grpc"}
 
 SCHEMES: dict[bool | None, tuple[str, ...]] = {True: ("http",), False: ("https",), None: ("http", "https")}
 """A gRPC exporter keeps host and port, and the newer ones whether it is insecure."""
 
 
-def open_exporter(target: Target) -> ReportingExporter:
-    """Return an exporter to `target`; timeouts, certificates and compression are those of the OTEL_* variables."""
-    options: dict[str, Any] = {"endpoint": target.url, "headers": dict(target.headers)}
-    if target.protocol == GRPC:
-        options["insecure"] = target.url.startswith("http://")
-    return ReportingExporter(import_module(MODULES[target.protocol]).OTLPSpanExporter(**options), target)
+def open_exporter(target: Target) -> Receiver:
+    """Return the way to `target`, whose modules are loaded now."""
+    return Receiver(import_module(OVER[target.protocol]).exporter(target), target)
 
 
 def targets_of(provider: object) -> set[Target]:

@@ -11,7 +11,7 @@ from spanglass.calls.unfinished import drain, finish_open
 from spanglass.export.batching import GRACE, BatchProcessor
 from spanglass.export.endpoint import Target
 from spanglass.export.otlp import open_exporter, targets_of
-from spanglass.export.reporting import ReportingExporter
+from spanglass.export.reporting import Receiver
 from spanglass.guard import guard
 
 BRIEF = 1.5
@@ -19,8 +19,11 @@ BRIEF = 1.5
 
 
 class _Outlet(NamedTuple):
-    exporter: ReportingExporter
+    receiver: Receiver
     processor: BatchProcessor
+
+    def tell_losses(self) -> None:
+        self.receiver.tell_losses(self.processor.losses)
 
 
 class Pipeline:
@@ -55,6 +58,7 @@ class Pipeline:
             drain()
         for outlet in self._outlets.values():
             outlet.processor.shutdown()
+            outlet.tell_losses()
         self._dropped_before = self.dropped
         self._outlets.clear()
         if self._owned and isinstance(self.provider, TracerProvider):
@@ -74,20 +78,28 @@ class Pipeline:
                 "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
             )
             raise RuntimeError(message)
-        exporter = open_exporter(target)
-        outlet = self._outlets[target] = _Outlet(exporter, BatchProcessor(exporter))
+        receiver = open_exporter(target)
+        outlet = self._outlets[target] = _Outlet(receiver, BatchProcessor(receiver))
         add(outlet.processor)
 
     def leave(self) -> None:
-        """Send the last spans of the process, within five seconds; a receiver that fails is given up sooner."""
+        """Send the last spans of the process, within five seconds; a receiver that fails is given up sooner.
+
+        What did not arrive, now or before, is told.
+        """
         began = time.monotonic()
         for outlet in self._outlets.values():
-            outlet.processor.hurry()  # what has ended goes, even if something holds up what has not
+            outlet.processor.hurry(last=True)  # what has ended goes, even if something holds up what has not
         with guard:
             finish_open()
+        self._deliver(began)
+        for outlet in self._outlets.values():
+            outlet.tell_losses()
+
+    def _deliver(self, began: float) -> None:
         if self._flush_outlets(began + BRIEF):
             return
-        if any(not outlet.exporter.failing for outlet in self._unsettled()):
+        if any(not outlet.receiver.failing for outlet in self._unsettled()):
             self._flush_outlets(began + GRACE)
         for outlet in self._unsettled():
             outlet.processor.shutdown(timeout=0)

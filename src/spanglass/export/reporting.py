@@ -1,107 +1,145 @@
-"""What is said of a receiver that does not answer: one warning when it begins, one info when it is over."""
+"""One receiver: what comes of each batch, and what is said of it, which is little: a line where something changes."""
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from spanglass.credentials import scrub
 from spanglass.export.endpoint import Target
-from spanglass.export.hearing import TooLargeError, cause, hush, too_large
+from spanglass.export.hearing import CODES, PASSING, AskedForTimeError, Heard, TooLargeError, hush, too_large
 from spanglass.export.sizes import origin_bytes, span_bytes
 from spanglass.guard import guard
 
 log = logging.getLogger("spanglass")
 
+PAUSE = 1.0
+"""Seconds until a batch is sent again, where the receiver asks for none; the exporter has tried for some before."""
+LONGEST_WORD = 200
+"""Characters of what a receiver says that are repeated."""
+TOO_LARGE_BATCH = CODES[413]
+REJECTED = "refused out of a batch that was taken"
 
-class ReportingExporter(SpanExporter):
+
+class Sent(NamedTuple):
+    """What came of a batch: `lost` spans, and `why`; or that it is to go again, in so many seconds or in halves."""
+
+    lost: int = 0
+    why: str = ""
+    again: float | None = None
+    halves: bool = False
+
+
+class Receiver:
     """Hands batches to an OTLP exporter, and says once where spans do not arrive instead of at each attempt."""
 
     def __init__(self, exporter: SpanExporter, target: Target) -> None:
         self._exporter = exporter
         self._target = target
-        self._under_way: list[logging.LogRecord] | None = None
+        self._under_way: Heard | None = None
         self._closing = False
         self._failing = False
-        self._size_told = False
-        self._lost = 0
+        self._told: set[str] = set()
         self._lock = threading.Lock()
 
     @property
     def failing(self) -> bool:
         """Whether the last attempt came to nothing; false while the first one is still waited for."""
-        return self._failing or bool(self._under_way)
+        under_way = self._under_way
+        return self._failing or (under_way is not None and bool(under_way.records))
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def send(self, spans: Sequence[ReadableSpan]) -> Sent:
         """Send one batch; a failure of any kind is a result and never an exception."""
-        result = SpanExportResult.FAILURE
-        why = None
         size = 0
         with guard:
             size = span_bytes(spans[0]) + origin_bytes(spans[0]) if len(spans) == 1 else 0
-        with hush.listening(size) as records, guard:
-            self._under_way = records
+        delivered = False
+        why = None
+        with hush.listening(size) as heard, guard:
+            self._under_way = heard
             try:
-                result = self._exporter.export(spans)
+                delivered = self._exporter.export(spans) is SpanExportResult.SUCCESS
             except OSError as error:  # what older exporters raise where a connection fails
                 why = type(error).__name__
             except TooLargeError as error:
                 why = str(error)
+            except AskedForTimeError:
+                why = heard.answered
             self._under_way = None
             if self._closing:
                 self._exporter.shutdown()
-        why = why or cause(records)
-        if result is SpanExportResult.SUCCESS:
-            self._recover()
-        elif too_large(why, size):
-            self._refuse(why, size)
-        else:
-            self._fail(why, len(spans))
-        return result
+        if delivered and heard.moved is None:
+            return self._delivered(heard)
+        return self._failed(why or heard.why, heard, spans, size)
 
-    def shutdown(self) -> None:
-        """Close the exporter, or have `export` close it that is still under way, and counts as not answered."""
+    def close(self) -> None:
+        """Close the exporter, or have `send` close it that is still under way, and counts as not answered."""
         self._closing = True
-        if (records := self._under_way) is not None:
-            self._fail(cause(records), 0)  # and no more: some exporters' shutdown waits for what is under way
+        if (heard := self._under_way) is not None:
+            self._tell_failing(heard.why)  # and no more: some exporters' shutdown waits
         else:
             self._exporter.shutdown()
 
-    def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Return true: nothing is kept here."""
-        return self._exporter.force_flush(timeout_millis)
+    def tell_losses(self, losses: Mapping[str, int]) -> None:
+        """Say at the end how many spans did not arrive, and why: `losses` counts them by their reasons."""
+        if not (total := sum(losses.values())):
+            return
+        reasons = "; ".join(f"{count}: {why}" for why, count in losses.items())
+        log.warning("spanglass: spans that did not reach %s: %d (%s).", self._target.shown, total, reasons)
 
-    def _fail(self, why: str, lost: int) -> None:
-        with self._lock:
-            first = not self._failing
-            self._failing = True
-            self._lost += lost
-        if first:
-            log.warning(
-                "spanglass: spans do not reach %s over %s (%s): check that a collector listens there, and that "
-                "endpoint, protocol and headers are right; spans are dropped until then, and this is said once.",
+    def _delivered(self, heard: Heard) -> Sent:
+        if self._failing:
+            self._failing = False
+            log.info("spanglass: spans reach %s again.", self._target.shown)
+        if not (heard.rejected or heard.said):
+            return Sent()
+        said = scrub(heard.said, tuple(self._target.headers.values()))[:LONGEST_WORD] or "no reason given"
+        self._once(
+            "rejected",
+            "spanglass: %s took a batch but not all of its spans, %d are lost (%s): this is said once."
+            if heard.rejected
+            else "spanglass: %s took a batch, %d spans of it are lost, and warns (%s): this is said once.",
+            self._target.shown,
+            heard.rejected,
+            said,
+        )
+        return Sent(heard.rejected, REJECTED)
+
+    def _failed(self, why: str, heard: Heard, spans: Sequence[ReadableSpan], size: int) -> Sent:
+        if too_large(why, size):
+            self._once(
+                "size",
+                "spanglass: %s does not take a span of %.1f MB over %s (%s), and it is dropped: let the receiver take "
+                "larger messages, or record less in one span; this is said once.",
                 self._target.shown,
+                size / 1e6,
                 self._target.protocol,
                 why,
             )
+            return Sent(1, why)
+        if why == TOO_LARGE_BATCH and len(spans) > 1:
+            return Sent(why=why, halves=True)
+        self._tell_failing(why)
+        return Sent(why=why, again=heard.after or PAUSE) if why in PASSING else Sent(len(spans), why)
 
-    def _refuse(self, why: str, size: int) -> None:
-        if self._size_told:
-            return
-        self._size_told = True
+    def _tell_failing(self, why: str) -> None:
+        with self._lock:
+            if self._failing:
+                return
+            self._failing = True
         log.warning(
-            "spanglass: %s does not take a span of %.1f MB over %s (%s), and it is dropped: let the receiver take "
-            "larger messages, or record less in one span; this is said once.",
+            "spanglass: spans do not reach %s over %s (%s): check that a collector listens there, and that "
+            "endpoint, protocol and headers are right; until then spans %s, and this is said once.",
             self._target.shown,
-            size / 1e6,
             self._target.protocol,
             why,
+            "wait in the queue, and are dropped when it is full" if why in PASSING else "are dropped",
         )
 
-    def _recover(self) -> None:
-        if not self._failing:
-            return
-        with self._lock:
-            lost, self._lost, self._failing = self._lost, 0, False
-        log.info("spanglass: spans reach %s again; %d were dropped.", self._target.shown, lost)
+    def _once(self, what: str, text: str, *args: object) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            log.warning(text, *args)

@@ -1,0 +1,75 @@
+"""OTLP over HTTP: OpenTelemetry's exporter, and what a receiver answers that it does not read."""
+
+import os
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import requests
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from spanglass.export.endpoint import Target
+from spanglass.export.hearing import CODES, PASSING, AskedForTimeError, hush
+from spanglass.guard import guard
+
+PROVIDERS = (
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",
+)
+"""Variables by which a program brings a session of its own, whose answers are not heard."""
+
+
+def exporter(target: Target) -> OTLPSpanExporter:
+    """Return OpenTelemetry's exporter to `target`, with its answers heard."""
+    files = target.transport.files
+    return OTLPSpanExporter(
+        endpoint=target.url,
+        certificate_file=files.authority,
+        client_key_file=files.key,
+        client_certificate_file=files.certificate,
+        headers=dict(target.headers),
+        timeout=target.transport.timeout,
+        compression=Compression(target.transport.compression),
+        session=None if any(map(os.environ.get, PROVIDERS)) else _session(),
+    )
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.hooks["response"].append(_hear)
+    session.auth = lambda request: request  # else a .netrc would replace the headers that were asked for
+    return session
+
+
+def _hear(response: requests.Response, **_: object) -> None:
+    heard = hush.heard
+    if heard is None:
+        return
+    with guard:
+        status = response.status_code
+        heard.answered = CODES.get(status)
+        heard.after = _seconds(response.headers.get("retry-after", ""))
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+            heard.moved = CODES.get(status)
+        elif response.request.method == "POST":  # what went on without its body has not arrived, whatever answers
+            heard.moved = None
+        if status == HTTPStatus.OK and response.content and "protobuf" in response.headers.get("content-type", ""):
+            heard.take(ExportTraceServiceResponse.FromString(response.content).partial_success)
+    if heard.after is not None and heard.answered in PASSING:
+        response.close()
+        raise AskedForTimeError
+
+
+def _seconds(text: str) -> float | None:
+    """Return how long `Retry-After` asks to wait, which is a number of seconds or a date (RFC 9110, section 10.2.3)."""
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=timezone.utc)
+    return max(0.0, (until - datetime.now(timezone.utc)).total_seconds())

@@ -1,0 +1,97 @@
+"""The `OTEL_EXPORTER_OTLP_*` variables of the traces, each read once and checked before anything is opened."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from opentelemetry.sdk.environment_variables import (
+    OTEL_EXPORTER_OTLP_CERTIFICATE,
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
+    OTEL_EXPORTER_OTLP_CLIENT_KEY,
+    OTEL_EXPORTER_OTLP_COMPRESSION,
+    OTEL_EXPORTER_OTLP_TIMEOUT,
+    OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE,
+    OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE,
+    OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY,
+    OTEL_EXPORTER_OTLP_TRACES_COMPRESSION,
+    OTEL_EXPORTER_OTLP_TRACES_TIMEOUT,
+)
+
+COMPRESSIONS = ("none", "gzip", "deflate")
+
+
+class Given(NamedTuple):
+    """A text and the name of the argument or variable that it came from."""
+
+    source: str
+    text: str
+
+
+class Files(NamedTuple):
+    """PEM files: whom to trust, and who we are; None where nothing is said."""
+
+    authority: str | None = None
+    key: str | None = None
+    certificate: str | None = None
+
+
+class Transport(NamedTuple):
+    """How batches travel: `compression` is one of COMPRESSIONS, `timeout` is seconds for one batch with its retries."""
+
+    compression: str = "none"
+    timeout: float = 10.0
+    files: Files = Files()
+
+
+def first(environ: Mapping[str, str], *variables: str) -> Given | None:
+    """Return the first of the variables that says something: that of the traces stands before that of all signals."""
+    texts = ((variable, environ.get(variable, "").strip()) for variable in variables)
+    return next((Given(variable, text) for variable, text in texts if text), None)
+
+
+def transport(environ: Mapping[str, str] = os.environ) -> Transport:
+    """Read how to send; raises ValueError, with one sentence that says what to do, for what is malformed."""
+    return Transport(
+        _compression(first(environ, OTEL_EXPORTER_OTLP_TRACES_COMPRESSION, OTEL_EXPORTER_OTLP_COMPRESSION)),
+        _timeout(first(environ, OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, OTEL_EXPORTER_OTLP_TIMEOUT)),
+        Files(
+            _file(first(environ, OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE, OTEL_EXPORTER_OTLP_CERTIFICATE)),
+            _file(first(environ, OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY, OTEL_EXPORTER_OTLP_CLIENT_KEY)),
+            _file(first(environ, OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)),
+        ),
+    )
+
+
+def _compression(given: Given | None) -> str:
+    if given is None:
+        return Transport().compression
+    if given.text.lower() not in COMPRESSIONS:
+        message = f"{given.source} cannot be {given.text!r}: use one of {', '.join(COMPRESSIONS)}."
+        raise ValueError(message)
+    return given.text.lower()
+
+
+def _timeout(given: Given | None) -> float:
+    if given is None:
+        return Transport().timeout
+    seconds = 0.0
+    with suppress(ValueError):
+        seconds = float(given.text)
+    if not 0 < seconds < float("inf"):
+        message = f"{given.source} cannot be {given.text!r}: use a number of seconds above 0."
+        raise ValueError(message)
+    return seconds
+
+
+def _file(given: Given | None) -> str | None:
+    if given is None:
+        return None
+    try:
+        with Path(given.text).open("rb"):
+            return given.text
+    except OSError as error:
+        why = type(error).__name__
+        message = f"{given.source} names a file that cannot be read ({why}): give the path of a PEM file."
+        raise ValueError(message) from None
