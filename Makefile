@@ -1,19 +1,23 @@
 # What a contributor runs. It needs GNU make and a Python of 3.10 or newer with venv and pip, nothing else.
 PYTHON ?= python3
-PHOENIX_PYTHON ?= $(PYTHON)
+BACKEND_PYTHON ?= $(PYTHON)
 CACHE ?= $(HOME)/.cache/spanglass
 
 PIP := pip==26.3
+BACKEND_PY := py$(shell $(BACKEND_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 PHOENIX_VERSION := 20.26.1
-PHOENIX := $(CACHE)/phoenix-$(PHOENIX_VERSION)-py$(shell $(PHOENIX_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+PHOENIX := $(CACHE)/phoenix-pg-$(PHOENIX_VERSION)-$(BACKEND_PY)
+MLFLOW_VERSION := 3.17.2
+MLFLOW := $(CACHE)/mlflow-$(MLFLOW_VERSION)-$(BACKEND_PY)
 # Named by what is built, so that a change of it builds anew.
 BUILDER := go.opentelemetry.io/collector/cmd/builder@v0.159.0
 BACKENDS := $(CACHE)/backends-$(shell cat tests/backends/go/collector.yaml tests/backends/go/jaeger/* | cksum | cut -d' ' -f1)
-PYTEST = SPANGLASS_PHOENIX=$(PHOENIX) SPANGLASS_BACKENDS=$(BACKENDS) .venv/bin/pytest
+PLACES := SPANGLASS_PHOENIX=$(PHOENIX) SPANGLASS_MLFLOW=$(MLFLOW) SPANGLASS_BACKENDS=$(BACKENDS)
+PYTEST := $(PLACES) .venv/bin/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix backends demo pictures bench semconv \
-        readme clean
+.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix mlflow backends demo \
+        pictures bench semconv readme clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -35,14 +39,14 @@ types: install ## mypy on everything, pyright on the package
 	.venv/bin/mypy
 	.venv/bin/pyright
 
-# A file's tests stay on one worker, so that Phoenix boots once; in the given order its file comes early.
-test: install phoenix backends ## every test, real backends included
+# What tests/workers.py groups stays on one worker, so that each backend boots once; in the given order they come early.
+test: install phoenix mlflow backends ## every test, real backends included
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: install ## every test that needs no backend
 	$(PYTEST) -n 2 -m 'not backend'
 
-test-backends: install phoenix backends ## the tests against real collectors and viewers, and in a browser
+test-backends: install phoenix mlflow backends ## the tests against real collectors and viewers, and in a browser
 	$(PYTEST) -m backend
 
 # The environments stay in the cache; spanglass in them is that of this clone.
@@ -50,23 +54,30 @@ test-sdks: install ## the life of a call on SDKs from the oldest to the newest, 
 	SPANGLASS_SDKS=$(CACHE)/sdks .venv/bin/nox -f tests/sdks/noxfile.py --envdir build/nox
 	PYTHONPATH=tests .venv/bin/python tests/readme.py --check-forms
 
-upgrade-check: phoenix backends ## every test, with the newest of everything in place of what is pinned; tells what is newer
+upgrade-check: phoenix mlflow backends ## every test, with the newest of everything in place of what is pinned; tells what is newer
 	newest=$$(mktemp -d $(CACHE)/newest.XXXXXX) && trap 'rm -rf "$$newest"' EXIT \
 	&& $(PYTHON) -m venv $$newest \
 	&& $$newest/bin/python -m pip install --quiet --upgrade pip \
 	&& $$newest/bin/python -m pip install --quiet -e . --group dev \
 	&& { $$newest/bin/python -m pip freeze --exclude-editable | grep -vixFf constraints.txt; true; } \
-	&& SPANGLASS_PHOENIX=$(PHOENIX) SPANGLASS_BACKENDS=$(BACKENDS) $$newest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	&& $(PLACES) $$newest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 phoenix: $(PHOENIX) ## Phoenix in an environment of its own, outside the repository; made once (Python 3.11 or newer)
 
+mlflow: $(MLFLOW) ## MLflow, likewise
+
+$(PHOENIX): NAME := phoenix
+$(PHOENIX): PACKAGE := 'arize-phoenix[pg]==$(PHOENIX_VERSION)'
+$(MLFLOW): NAME := mlflow
+$(MLFLOW): PACKAGE := mlflow==$(MLFLOW_VERSION)
+
 # Built beside its place and then renamed, so that what stands there is always whole.
-$(PHOENIX):
+$(PHOENIX) $(MLFLOW):
 	mkdir -p $(CACHE)
 	making=$$(mktemp -d $@.XXXXXX) && trap 'rm -rf "$$making"' EXIT \
-	&& $(PHOENIX_PYTHON) -m venv $$making \
+	&& $(BACKEND_PYTHON) -m venv $$making \
 	&& $$making/bin/python -m pip install --quiet $(PIP) \
-	&& $$making/bin/python -m pip install --quiet -c tests/backends/constraints-phoenix.txt arize-phoenix==$(PHOENIX_VERSION) \
+	&& $$making/bin/python -m pip install --quiet -c tests/backends/constraints-$(NAME).txt $(PACKAGE) \
 	&& { mv -T $$making $@ 2>/dev/null || test -d $@; }
 
 ifeq ($(shell command -v go),)

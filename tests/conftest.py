@@ -9,7 +9,7 @@ from flavours import FLAVOURS, Flavour
 from spanglass.guard import guard
 from spanglass.testing import CapturedSpans, OpenAIServer, captured_spans
 
-pytest_plugins = ("forms_report",)
+pytest_plugins = ("forms_report", "workers")
 
 # Where the SDK warns of values that it does not take, of spans that are written or ended after their end, of contexts.
 COMPLAINING = ("opentelemetry.attributes", "opentelemetry.sdk.trace", "opentelemetry.context")

@@ -8,10 +8,11 @@ import re
 import sys
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parent / folder) for folder in ("sdks", "calls")]
+sys.path += [str(Path(__file__).parent / folder) for folder in ("sdks", "calls", "backends")]
 
 from cells import CELLS
 from forms import FORMS
+from keeps import KEPT, Kept
 from table import table
 
 from spanglass.settings import OPTIONS, Option
@@ -41,7 +42,29 @@ def _row(option: Option) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-PARTS = {"settings": settings}
+BACKENDS = {
+    "collector": "Collector",
+    "rotel": "Rotel",
+    "jaeger": "Jaeger",
+    "phoenix": "Phoenix",
+    "phoenix_postgresql": "Phoenix on PostgreSQL",
+    "mlflow": "MLflow",
+}
+
+
+def backends() -> str:
+    """Return the table of what each backend keeps, with a row for each field that not all of them give back as sent."""
+    fields = sorted({field for kept in KEPT.values() for field in {*kept.without, *kept.reworded}})
+    head = f"| | {' | '.join(BACKENDS[name] for name in KEPT)} |\n|---|{':-:|' * len(KEPT)}"
+    rows = (f"| {field} | {' | '.join(_mark(kept, field) for kept in KEPT.values())} |" for field in fields)
+    return "\n".join([head, *rows])
+
+
+def _mark(kept: Kept, field: str) -> str:
+    return "—" if field in kept.without else "≈" if field in kept.reworded else "✓"
+
+
+PARTS = {"settings": settings, "backends": backends}
 
 
 def forms() -> str | None:

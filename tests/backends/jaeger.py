@@ -1,13 +1,19 @@
-"""A real Jaeger 2, as the example configures it."""
+"""A real Jaeger 2, as the example configures it, and what its query API answers about the spans it was sent."""
 
-from collections.abc import Iterator
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from processes import LOOPBACK, answers, free_ports, listens, running
+from opentelemetry.sdk.trace import ReadableSpan
+from processes import LOOPBACK, answers, awaited, free_ports, listens, running
+from wire import Nested, arrived, from_json, traces_of
 
 CONFIGURATION = Path(__file__).parents[2] / "examples" / "backends" / "jaeger" / "jaeger.yaml"
+REMARKS = "@jaeger@warnings"  # such as that a parent is in another program, which it has not seen
 
 
 class Jaeger(NamedTuple):
@@ -15,6 +21,36 @@ class Jaeger(NamedTuple):
 
     url: str
     endpoints: dict[str, str]
+
+    def headers(self, project: str) -> dict[str, str]:  # noqa: ARG002 - every backend is asked
+        """Return none: the resource says whose spans they are."""
+        return {}
+
+    def read(self, spans: Sequence[ReadableSpan]) -> list[Nested]:
+        """Return what it answers of the traces of `spans`, waiting until it is as many, without its own remarks."""
+        return awaited(lambda: self._answered(spans), len(spans), "Jaeger")
+
+    def _answered(self, spans: Sequence[ReadableSpan]) -> list[Nested]:
+        pieces = (piece for trace in traces_of(spans) for piece in self._pieces(trace))
+        found = [span for piece in pieces for span in arrived(from_json(piece["result"]), spans)]
+        for span in found:
+            span["attributes"].pop(REMARKS, None)
+        return found
+
+    def _pieces(self, trace: str) -> Iterator[Any]:
+        """Yield the objects of an answer, one after another in one text: a large trace has several."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v3/traces/{trace}", timeout=30) as response:  # noqa: S310 - ours
+                text = response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 404:  # nothing of the trace has come yet
+                    return
+                raise
+        while text := text.lstrip():
+            piece, end = json.JSONDecoder().raw_decode(text)
+            yield piece
+            text = text[end:]
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 LOOPBACK = "127.0.0.1"
 
 
@@ -35,6 +37,24 @@ def answers(url: str) -> bool:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def variables(path: Path) -> dict[str, str]:
+    """Return what a file of `NAME=value` lines sets."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def awaited(read: Callable[[], list[T]], count: int, where: str, *, every: float = 0.05) -> list[T]:
+    """Return what `read()` finds as soon as it is `count`; raise TimeoutError naming `where` after 30 seconds."""
+    found: list[T] = []
+
+    def enough() -> bool:
+        found[:] = read()
+        return len(found) >= count
+
+    wait_until(enough, f"{count} spans in {where}", seconds=30, every=every)
+    return found
 
 
 def wait_until(true: Callable[[], bool], what: str, *, seconds: float, every: float = 0.05) -> None:

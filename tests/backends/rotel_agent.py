@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 from opentelemetry.sdk.trace import ReadableSpan
-from processes import LOOPBACK, free_ports, listens, running, wait_until
+from processes import LOOPBACK, awaited, free_ports, listens, running
+from wire import Nested, arrived
 
 
 class Receiver(ThreadingHTTPServer):
@@ -44,26 +44,17 @@ class Rotel(NamedTuple):
     endpoints: dict[str, str]
     receiver: Receiver
 
-    def handed_on(self, spans: Sequence[ReadableSpan]) -> list[ResourceSpans]:
-        """Return what came out of the traces of `spans`, waiting until it is as many; others stay untouched."""
-        traces = {span.context.trace_id.to_bytes(16, "big") for span in spans if span.context}
-        wait_until(lambda: len(self._of(traces)) >= len(spans), f"{len(spans)} spans to leave Rotel", seconds=10)
-        return self._of(traces)
+    def headers(self, project: str) -> dict[str, str]:  # noqa: ARG002 - every backend is asked
+        """Return none: the resource says whose spans they are."""
+        return {}
 
-    def _of(self, traces: set[bytes]) -> list[ResourceSpans]:
-        """Split what arrived so that each has one resource, one scope and one span."""
-        return [
-            ResourceSpans(
-                resource=resource.resource,
-                schema_url=resource.schema_url,
-                scope_spans=[ScopeSpans(scope=scope.scope, schema_url=scope.schema_url, spans=[span])],
-            )
-            for request in list(self.receiver.requests)
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-            if span.trace_id in traces
-        ]
+    def read(self, spans: Sequence[ReadableSpan]) -> list[Nested]:
+        """Return what came out of the traces of `spans`, waiting until it is as many."""
+        return awaited(lambda: self._handed_on(spans), len(spans), "what left Rotel")
+
+    def _handed_on(self, spans: Sequence[ReadableSpan]) -> list[Nested]:
+        groups = [group for request in list(self.receiver.requests) for group in request.resource_spans]
+        return arrived(groups, spans)
 
 
 @contextmanager
@@ -80,7 +71,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @contextmanager
-def collector(directory: Path) -> Iterator[Rotel]:
+def rotel_agent(directory: Path) -> Iterator[Rotel]:
     """Run Rotel for the block, with `directory` for its log and its pid."""
     http, grpc = free_ports(2)
     with receiver() as server:

@@ -7,7 +7,10 @@ from typing import NoReturn
 
 import pytest
 from jaeger import Jaeger, jaeger_2
-from rotel_agent import Rotel, collector
+from mlflow_server import MLflow, mlflow_server
+from otelcol import Collector, otelcol
+from postgresql import postgresql, programs
+from rotel_agent import Rotel, rotel_agent
 from viewer import Phoenix, viewer
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -28,10 +31,25 @@ def binary(name: str) -> Path:
     return path
 
 
+def phoenix_environment() -> Path:
+    """Return the virtual environment of Phoenix."""
+    environment = os.environ.get("SPANGLASS_PHOENIX")
+    if not environment:
+        missing("no Phoenix: `make phoenix` installs it and `make test-backends` says where, in SPANGLASS_PHOENIX")
+    return Path(environment)
+
+
+@pytest.fixture(scope="session")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    """OpenTelemetry's Collector."""
+    with otelcol(binary("otelcol"), tmp_path_factory.mktemp("collector")) as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def rotel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotel]:
     """Rotel, a collector."""
-    with collector(tmp_path_factory.mktemp("rotel")) as running:
+    with rotel_agent(tmp_path_factory.mktemp("rotel")) as running:
         yield running
 
 
@@ -44,11 +62,29 @@ def jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jaeger]:
 
 @pytest.fixture(scope="session")
 def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
-    """Phoenix, from the environment that SPANGLASS_PHOENIX names."""
-    environment = os.environ.get("SPANGLASS_PHOENIX")
+    """Phoenix, from the environment that SPANGLASS_PHOENIX names, with a database of its own on sqlite."""
+    with viewer(phoenix_environment(), tmp_path_factory.mktemp("phoenix")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def phoenix_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
+    """Phoenix with its database on Debian's PostgreSQL."""
+    environment, folder = phoenix_environment(), programs()
+    if folder is None:
+        missing("no PostgreSQL: Debian's package postgresql has what this test needs")
+    directory = tmp_path_factory.mktemp("phoenix-postgresql")
+    with postgresql(folder) as database, viewer(environment, directory, database) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MLflow]:
+    """MLflow, from the environment that SPANGLASS_MLFLOW names."""
+    environment = os.environ.get("SPANGLASS_MLFLOW")
     if not environment:
-        missing("no Phoenix: `make phoenix` installs it and `make test-backends` says where, in SPANGLASS_PHOENIX")
-    with viewer(Path(environment), tmp_path_factory.mktemp("phoenix")) as running:
+        missing("no MLflow: `make mlflow` installs it and `make test-backends` says where, in SPANGLASS_MLFLOW")
+    with mlflow_server(Path(environment), tmp_path_factory.mktemp("mlflow")) as running:
         yield running
 
 

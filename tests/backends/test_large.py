@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from processes import wait_until
-from rotel_agent import Rotel, collector
+from rotel_agent import Rotel, rotel_agent
 
 from spanglass.export.batching import BatchProcessor
 from spanglass.export.endpoint import GRPC, HTTP, resolve
@@ -80,7 +80,7 @@ def test_all_in_one_are_refused(
 ) -> None:
     """The collector refuses the spans of the test below in one message, so that they would be lost."""
     spans = end(TracerProvider(shutdown_on_exit=False), *[size] * COUNT)
-    with collector(tmp_path) as rotel:
+    with rotel_agent(tmp_path) as rotel:
         outcome = [send(rotel.endpoints[protocol], encode_spans(part)) for part in (spans[:2], spans)]
 
     assert outcome == [None, status]
@@ -108,7 +108,7 @@ def test_all_arrive(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     protocol, size = sent
-    with collector(tmp_path) as rotel:
+    with rotel_agent(tmp_path) as rotel:
         outcome = ship(rotel, protocol, *[size] * COUNT)
         printed = capfd.readouterr()
     complaints = [line for line in (tmp_path / "log.txt").read_text().splitlines() if " INFO" not in line]
@@ -123,7 +123,7 @@ def test_all_arrive(
 
 def test_one_is_too_large(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A span that a collector refuses for its size is told once, and costs no other span."""
-    with collector(tmp_path) as rotel:
+    with rotel_agent(tmp_path) as rotel:
         outcome = ship(rotel, GRPC, 1, 4 * 1024 * 1024, 2)
         place = rotel.endpoints[GRPC]
     said = (

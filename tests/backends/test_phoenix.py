@@ -1,38 +1,24 @@
-"""What Phoenix makes of the spans: all it keeps, what it counts and finds by them, and what a person sees.
-
-All that needs Phoenix stands in this file, since a file is what pytest-xdist can keep on one worker: it boots once.
-"""
+"""What Phoenix makes of the spans: what it counts and finds by them, and what a person sees."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from openinference.instrumentation import using_metadata, using_session, using_user
-from playwright.sync_api import expect, sync_playwright
-from scenarios import ANSWER, MODEL, QUESTION, SCENARIOS, USAGE
-from shown import shown
+from browser import browsing, picture
+from frameworks import FRAMEWORKS, framework
+from openinference.instrumentation import using_session, using_user
+from playwright.sync_api import expect
+from scenarios import ANSWER, QUESTION, SCENARIOS, USAGE
 from tracing import traced
 from viewer import Phoenix
-from wire import flat
 
-from spanglass import OpenAIInstrumentor
 from spanglass.testing import OpenAIServer
 
 pytest_plugins = ["servers"]
 pytestmark = [pytest.mark.backend, pytest.mark.phoenix]
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PROGRAM = """
 import sys
 from openai import OpenAI
@@ -70,18 +56,6 @@ def test_two_lines_are_all_a_program_needs(phoenix: Phoenix, protocol: str, proj
     assert {key: span["attributes"].get(key) for key in SEEN} == SEEN
 
 
-@pytest.mark.parametrize(
-    ("scenario", "protocol"), [*((name, "http/protobuf") for name in SCENARIOS), ("retried", "grpc")]
-)
-def test_phoenix_keeps_every_attribute(phoenix: Phoenix, scenario: str, protocol: str, project: str) -> None:
-    """Phoenix shows names, times, tree, status, attributes and events of every span as the program recorded them."""
-    with traced(phoenix.endpoints, protocol, project=project) as spans, using_metadata({"desk": {"night": True}}):
-        SCENARIOS[scenario].run()
-
-    assert [span.name for span in spans] == SCENARIOS[scenario].leaves
-    assert flat(phoenix.shows(project, spans)) == flat(shown(span) for span in spans)
-
-
 def test_phoenix_counts_tokens_and_cost_once(phoenix: Phoenix, project: str) -> None:
     """A call of three attempts has the tokens and the cost of one, and what the provider had cached costs less."""
     with traced(phoenix.endpoints, "http/protobuf", project=project) as spans:
@@ -103,36 +77,11 @@ def test_phoenix_counts_tokens_and_cost_once(phoenix: Phoenix, project: str) -> 
     assert costs == {attempt["context"]["span_id"]: nothing for attempt in attempts}
 
 
-# A framework's own span of a model's call: its scope, what it has from its start, and the tokens that it ends with.
-FRAMEWORKS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
-    "openinference": (
-        "openinference.instrumentation.openai_agents",
-        {"openinference.span.kind": "LLM", "llm.model_name": MODEL},
-        {
-            "llm.token_count.prompt": USAGE["prompt_tokens"],
-            "llm.token_count.completion": USAGE["completion_tokens"],
-        },
-    ),
-    "gen_ai": (
-        "pydantic-ai",
-        {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": MODEL},
-        {
-            "gen_ai.usage.input_tokens": USAGE["prompt_tokens"],
-            "gen_ai.usage.output_tokens": USAGE["completion_tokens"],
-        },
-    ),
-}
-
-
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_phoenix_counts_tokens_once_within_a_framework(phoenix: Phoenix, framework: str, project: str) -> None:
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_phoenix_counts_tokens_once_within_a_framework(phoenix: Phoenix, name: str, project: str) -> None:
     """A call within a framework's own span of it, which has its tokens too, has them counted there and nowhere else."""
-    scope, attributes, tokens = FRAMEWORKS[framework]
-    with traced(phoenix.endpoints, "http/protobuf", project=project) as spans:
-        tracer = OpenAIInstrumentor().instrumented_with["tracer_provider"].get_tracer(scope)
-        with tracer.start_as_current_span("model", attributes=attributes) as model:
-            SCENARIOS["plain"].run()
-            model.set_attributes(tokens)
+    with traced(phoenix.endpoints, "http/protobuf", project=project) as spans, framework(name):
+        SCENARIOS["plain"].run()
     outer, call = phoenix.shows(project, spans)
     costs = phoenix.costs(project)
 
@@ -172,14 +121,10 @@ def test_a_person_sees_attempts_and_conversation(phoenix: Phoenix, chromium: Pat
         SCENARIOS["retried"].run()
     phoenix.shows("night-desk", spans)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1840, "height": 854})
+    with browsing(chromium) as page:
         page.goto(phoenix.page("night-desk", spans[0]))
         trace = page.get_by_role("dialog")
         expect(trace.get_by_text(ANSWER, exact=True).first).to_be_visible(timeout=30_000)
         expect(trace.get_by_text(QUESTION["content"], exact=True).first).to_be_visible()
         expect(trace.get_by_text("attempt", exact=True)).to_have_count(3)
-        page.wait_for_function("document.getAnimations().every(each => each.playState !== 'running')")
-        trace.screenshot(path=os.environ.get("SPANGLASS_SCREENSHOT") or tmp_path / "phoenix.png")
-        browser.close()
+        picture(trace, os.environ.get("SPANGLASS_SCREENSHOT") or tmp_path / "phoenix.png")

@@ -1,39 +1,53 @@
 """A program's spans, sent to a backend and kept here beside."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.util.types import AttributeValue
 
 from spanglass import OpenAIInstrumentor
-
-EXPORTERS: dict[str, Callable[[str], SpanExporter]] = {
-    "http/protobuf": lambda endpoint: HttpExporter(endpoint=endpoint),
-    "grpc": lambda endpoint: GrpcExporter(endpoint=endpoint, insecure=True),
-}
+from spanglass.export.batching import BatchProcessor
+from spanglass.export.endpoint import resolve
+from spanglass.export.otlp import open_exporter
 
 
 @contextmanager
-def traced(endpoints: dict[str, str], protocol: str, *, project: str) -> Iterator[list[ReadableSpan]]:
-    """Trace OpenAI in the block, and send its spans by `protocol` to its endpoint.
+def traced(
+    endpoints: Mapping[str, str],
+    protocol: str,
+    *,
+    project: str,
+    headers: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Iterator[list[ReadableSpan]]:
+    """Trace OpenAI in the block, with these settings, and send its spans by `protocol` to its endpoint.
 
-    The list is filled when the block ends, in the order of the spans' start; by then the backend has taken them all.
+    They go by what `configure` sends by. The list is filled when the block ends, in the order of the spans' start; by
+    then the backend has taken them all.
     """
     kept, spans = InMemorySpanExporter(), list[ReadableSpan]()
-    resource = Resource({"service.name": "night-desk", "openinference.project.name": project}, "https://example.com/1")
+    who: dict[str, AttributeValue] = {
+        "service.name": "night-desk",
+        "service.desks": 2,
+        "service.lamps": ["green", "red"],
+        "openinference.project.name": project,
+    }
+    resource = Resource.create(who, "https://example.com/1")
     provider = TracerProvider(resource=resource, sampler=ALWAYS_ON, shutdown_on_exit=False)
+    shipped = BatchProcessor(open_exporter(resolve(endpoints[protocol], protocol, headers, environ={})))
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    provider.add_span_processor(BatchSpanProcessor(EXPORTERS[protocol](endpoints[protocol])))
+    provider.add_span_processor(shipped)
     instrumentor = OpenAIInstrumentor()
-    instrumentor.instrument(tracer_provider=provider)
+    instrumentor.instrument(tracer_provider=provider, **settings or {})
     try:
         yield spans
+        assert shipped.force_flush(60_000), "not every span was taken"
     finally:
         instrumentor.uninstrument()
         provider.shutdown()

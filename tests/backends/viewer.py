@@ -4,22 +4,20 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
-from processes import LOOPBACK, answers, free_ports, running, wait_until
+from processes import LOOPBACK, answers, awaited, free_ports, running, variables
+from wire import Nested, traces_of
 
-QUIET = {
-    "PHOENIX_HOST": LOOPBACK,
-    "PHOENIX_TELEMETRY_ENABLED": "false",
-    "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",
-    "PHOENIX_DISABLE_AGENT_ASSISTANT": "true",
-    "PHOENIX_ALLOWED_SANDBOX_PROVIDERS": "NONE",
-    "PHOENIX_LOG_MIGRATIONS": "false",
-}
+from spanglass.semconv.openinference import OPENINFERENCE_PROJECT_NAME, OPENINFERENCE_SPAN_KIND
+
+CONFIGURATION = Path(__file__).parents[2] / "examples" / "backends" / "phoenix" / "phoenix.env"
+EPOCH = datetime.fromtimestamp(0, tz=timezone.utc)
 
 COSTS = """query ($project: ID!) { node(id: $project) { ... on Project { spans(first: 50) { edges { node {
   spanId tokenCountPrompt tokenCountCompletion tokenCountTotal
@@ -37,8 +35,16 @@ class Phoenix(NamedTuple):
 
     def shows(self, project: str, spans: Sequence[ReadableSpan]) -> list[dict[str, Any]]:
         """Return the traces of `spans` in the order of their spans' start, waiting until it has as many."""
-        traces = [f"{span.context.trace_id:032x}" for span in spans if span.context]
-        return self._awaited(project, {"trace_id": traces}, len(spans))
+        return self._awaited(project, {"trace_id": traces_of(spans)}, len(spans))
+
+    def headers(self, project: str) -> dict[str, str]:  # noqa: ARG002 - every backend is asked
+        """Return none: the resource says whose spans they are."""
+        return {}
+
+    def read(self, spans: Sequence[ReadableSpan]) -> list[Nested]:
+        """Return all that it shows of the traces of `spans`, waiting until it is as many."""
+        project = str(spans[0].resource.attributes[OPENINFERENCE_PROJECT_NAME])
+        return [_nested(span) for span in self.shows(project, spans)]
 
     def first(self, project: str) -> dict[str, Any]:
         """Return the first span of a project, waiting until there is one."""
@@ -78,13 +84,8 @@ class Phoenix(NamedTuple):
         return answer["data"]["node"]
 
     def _awaited(self, project: str, query: dict[str, list[str]], count: int) -> list[dict[str, Any]]:
-        wait_until(
-            lambda: len(self._spans(project, query)) >= count,
-            f"{count} spans of {project} in Phoenix",
-            seconds=30,
-            every=0.25,  # asking more often starves what inserts them
-        )
-        return self._spans(project, query)
+        # Asking more often starves what inserts them.
+        return awaited(lambda: self._spans(project, query), count, f"{project} in Phoenix", every=0.25)
 
     def _spans(self, project: str, query: dict[str, list[str]]) -> list[dict[str, Any]]:
         try:
@@ -105,13 +106,45 @@ class Phoenix(NamedTuple):
             return json.load(response)
 
 
+def _nested(span: Mapping[str, Any]) -> Nested:
+    """Return a span nested as in `wire.py`; whatever else Phoenix tells stands beside, under Phoenix's own names."""
+    rest = dict(span)
+    context = rest.pop("context")
+    return {
+        "name": rest.pop("name"),
+        "trace id": context["trace_id"],
+        "span id": context["span_id"],
+        "parent id": rest.pop("parent_id") or "",
+        "start": _nanoseconds(rest.pop("start_time")),
+        "end": _nanoseconds(rest.pop("end_time")),
+        "status": rest.pop("status_code"),
+        "status message": rest.pop("status_message"),
+        "attributes": {OPENINFERENCE_SPAN_KIND: rest.pop("span_kind"), **rest.pop("attributes")},
+        "events": [
+            {"name": event["name"], "time": _nanoseconds(event["timestamp"]), "attributes": event["attributes"]}
+            for event in rest.pop("events")
+        ],
+        **rest,
+    }
+
+
+def _nanoseconds(text: str) -> int:
+    return (datetime.fromisoformat(text) - EPOCH) // timedelta(microseconds=1) * 1000
+
+
 @contextmanager
-def viewer(environment: Path, directory: Path) -> Iterator[Phoenix]:
-    """Run the Phoenix of a virtual environment for the block, with everything it keeps in `directory`."""
+def viewer(environment: Path, directory: Path, database: str = "") -> Iterator[Phoenix]:
+    """Run the Phoenix of a virtual environment for the block, with what it keeps in `directory`, or in `database`."""
     http, grpc = free_ports(2)
     url = f"http://{LOOPBACK}:{http}"
-    ports = {"PHOENIX_PORT": str(http), "PHOENIX_GRPC_PORT": str(grpc), "PHOENIX_WORKING_DIR": str(directory)}
+    settings = {
+        **variables(CONFIGURATION),
+        "PHOENIX_PORT": str(http),
+        "PHOENIX_GRPC_PORT": str(grpc),
+        "PHOENIX_WORKING_DIR": str(directory),
+        "PHOENIX_SQL_DATABASE_URL": database,
+    }
     command = [str(environment / "bin" / "python"), "-m", "phoenix.server.main", "serve"]
     ready = lambda: answers(f"{url}/healthz")  # noqa: E731 - three words, used once
-    with running(command, ready, directory=directory, environment=QUIET | ports, seconds=180):
+    with running(command, ready, directory=directory, environment=settings, seconds=180):
         yield Phoenix(url, {"http/protobuf": f"{url}/v1/traces", "grpc": f"http://{LOOPBACK}:{grpc}"})

@@ -4,37 +4,69 @@ A key says where (`ChatCompletion 0 / attributes / llm.model_name`), and a value
 in Python `1 == 1.0 == True` and on the wire they differ.
 """
 
+import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]  # it has no annotations
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status, TracesData
 from opentelemetry.sdk.trace import ReadableSpan
 
-Flat = dict[str, str]
+Nested = dict[str, Any]
+IDS = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
-def sent(spans: Iterable[ReadableSpan]) -> Flat:
+def nested(spans: Iterable[ReadableSpan]) -> list[Nested]:
     """Return the spans that a program finished."""
-    return flat(sorted(map(_of_span, spans), key=_order))
+    return [_of_span(span) for span in spans]
 
 
-def arrived(traces: Iterable[ResourceSpans]) -> Flat:
-    """Return the spans that a collector handed on, each with the one resource and scope it stands in."""
-    return flat(sorted(map(_of_wire, traces), key=_order))
+def arrived(groups: Iterable[ResourceSpans], spans: Iterable[ReadableSpan]) -> list[Nested]:
+    """Return what arrived of the traces of `spans`, each span with the one resource and scope it stands in."""
+    traces = {bytes.fromhex(trace) for trace in traces_of(spans)}
+    return [
+        _of_wire(group, scope, span)
+        for group in groups
+        for scope in group.scope_spans
+        for span in scope.spans
+        if span.trace_id in traces
+    ]
 
 
-def flat(spans: Iterable[dict[str, Any]]) -> Flat:
-    """Return nested spans as one flat dict, numbered in the order given."""
+def traces_of(spans: Iterable[ReadableSpan]) -> list[str]:
+    """Return the ids of the traces of `spans` in hex, each once."""
+    contexts = (span.get_span_context() for span in spans)
+    return [*dict.fromkeys(f"{context.trace_id:032x}" for context in contexts if context)]
+
+
+def from_json(data: Mapping[str, Any]) -> Sequence[ResourceSpans]:
+    """Return what a message in OTLP/JSON says, which has ids in hex; a field that OTLP has not is an error."""
+    found: Sequence[ResourceSpans] = ParseDict(_with_bytes(data), TracesData()).resource_spans
+    return found
+
+
+def _with_bytes(value: Any) -> Any:
+    """Return JSON with its ids as protobuf's own JSON has them."""
+    if isinstance(value, list):
+        return [_with_bytes(item) for item in value]
+    if isinstance(value, Mapping):
+        return {
+            key: base64.b64encode(bytes.fromhex(inner)).decode() if key in IDS else _with_bytes(inner)
+            for key, inner in value.items()
+        }
+    return value
+
+
+def flat(spans: Iterable[Nested]) -> dict[str, str]:
+    """Return nested spans as one flat dict, numbered as they started; a field that is empty is none, as in OTLP."""
     return {
-        " / ".join((f"{span['name']} {number}", *path)): text
-        for number, span in enumerate(spans)
-        for path, text in _leaves(span)
+        " / ".join((f"{span['name']} {number}", field, *path)): text
+        for number, span in enumerate(sorted(spans, key=lambda span: (span["start"], span["span id"])))
+        for field, value in span.items()
+        if value not in ("", [], {})
+        for path, text in _leaves(value)
     }
-
-
-def _order(span: dict[str, Any]) -> tuple[int, str]:
-    return span["start"], span["span id"]
 
 
 def _leaves(value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -50,7 +82,7 @@ def _leaves(value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
         yield (), f"<{type(value).__name__} {value!r}>"
 
 
-def _of_span(span: ReadableSpan) -> dict[str, Any]:
+def _of_span(span: ReadableSpan) -> Nested:
     context, scope = span.get_span_context(), span.instrumentation_scope
     assert context is not None
     assert scope is not None
@@ -74,12 +106,12 @@ def _of_span(span: ReadableSpan) -> dict[str, Any]:
         "dropped": [span.dropped_attributes, span.dropped_events, span.dropped_links],
         "resource": _plain(span.resource.attributes),
         "resource schema": span.resource.schema_url,
-        "scope": [scope.name, scope.version or "", scope.schema_url or "", _plain(scope.attributes or {})],
+        "scope": [scope.name, scope.version or "", _plain(scope.attributes or {})],
+        "scope schema": scope.schema_url or "",
     }
 
 
-def _of_wire(trace: ResourceSpans) -> dict[str, Any]:
-    ((scope,), (span,)) = trace.scope_spans, trace.scope_spans[0].spans
+def _of_wire(group: ResourceSpans, scope: ScopeSpans, span: Span) -> Nested:
     return {
         "name": span.name,
         "trace id": span.trace_id.hex(),
@@ -98,9 +130,10 @@ def _of_wire(trace: ResourceSpans) -> dict[str, Any]:
         ],
         "links": [f"{link.trace_id.hex()} {link.span_id.hex()}" for link in span.links],
         "dropped": [span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count],
-        "resource": _attributes(trace.resource.attributes),
-        "resource schema": trace.schema_url,
-        "scope": [scope.scope.name, scope.scope.version, scope.schema_url, _attributes(scope.scope.attributes)],
+        "resource": _attributes(group.resource.attributes),
+        "resource schema": group.schema_url,
+        "scope": [scope.scope.name, scope.scope.version, _attributes(scope.scope.attributes)],
+        "scope schema": scope.schema_url,
     }
 
 
