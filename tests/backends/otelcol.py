@@ -35,13 +35,32 @@ class Collector(NamedTuple):
 
 
 @contextmanager
-def otelcol(binary: Path, directory: Path) -> Iterator[Collector]:
-    """Run the Collector for the block, with its file and its log in `directory`."""
+def otelcol(binary: Path, directory: Path, *besides: str, **variables: str) -> Iterator[Collector]:
+    """Run the Collector for the block, with its file and its log in `directory`.
+
+    `besides` are more of the examples' configurations, and `variables` what those take.
+    """
     http, grpc = free_ports(2)
     file = directory / "traces.jsonl"
-    environment = {"OTLP_HTTP_PORT": str(http), "OTLP_GRPC_PORT": str(grpc), "TRACES_FILE": str(file)}
-    ready = lambda: listens(http) and listens(grpc)  # noqa: E731 - two words, used once
-    command = [str(binary), "--config", str(CONFIGURATION)]
-    with running(command, ready, directory=directory, environment=environment, seconds=30):
+    with otelcol_at(binary, directory, (http, grpc), *besides, **variables):
         endpoints = {"http/protobuf": f"http://{LOOPBACK}:{http}", "grpc": f"http://{LOOPBACK}:{grpc}"}
         yield Collector(endpoints, file)
+
+
+@contextmanager
+def otelcol_at(
+    binary: Path, directory: Path, ports: tuple[int, int], *besides: str, **variables: str
+) -> Iterator[None]:
+    """Run it for the block at these ports, for HTTP and gRPC."""
+    http, grpc = ports
+    environment = {
+        "OTLP_HTTP_PORT": str(http),
+        "OTLP_GRPC_PORT": str(grpc),
+        "TRACES_FILE": str(directory / "traces.jsonl"),
+        **variables,
+    }
+    files = [CONFIGURATION, *(CONFIGURATION.with_name(name) for name in besides)]
+    ready = lambda: listens(http) and listens(grpc)  # noqa: E731 - two words, used once
+    command = [str(binary), *(f"--config={file}" for file in files)]
+    with running(command, ready, directory=directory, environment=environment, seconds=30):
+        yield

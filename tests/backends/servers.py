@@ -3,32 +3,17 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from jaeger import Jaeger, jaeger_2
 from mlflow_server import MLflow, mlflow_server
+from needed import binary, missing
 from otelcol import Collector, otelcol
 from postgresql import postgresql, programs
 from rotel_agent import Rotel, rotel_agent
 from viewer import Phoenix, viewer
 
 CHROMIUM = Path("/usr/bin/chromium")
-
-
-def missing(what: str) -> NoReturn:
-    """Skip the test, saying why; fail it where SPANGLASS_REQUIRE_ALL is set."""
-    if os.environ.get("SPANGLASS_REQUIRE_ALL"):
-        pytest.fail(what, pytrace=False)
-    pytest.skip(what)
-
-
-def binary(name: str) -> Path:
-    """Return what `make backends` has built under this name."""
-    path = Path(os.environ.get("SPANGLASS_BACKENDS", "/nowhere")) / name
-    if not path.exists():
-        missing(f"no {name}: `make backends` builds it where there is Go, and `make test-backends` says where it is")
-    return path
 
 
 def phoenix_environment() -> Path:
