@@ -138,7 +138,7 @@ def _whole(server: OpenAIServer, ask: Ask) -> None:
 def _within(server: OpenAIServer, ask: Ask) -> None:
     provider: TracerProvider = OpenAIInstrumentor().instrumented_with["tracer_provider"]
     tracer = provider.get_tracer("night-desk", "1.2", "https://example.com/2", {"shift": "late"})
-    links = [Link(_elsewhere())]
+    links = [Link(_elsewhere(), {"why": "asked before"})]
     with (
         use_span(NonRecordingSpan(_elsewhere())),
         tracer.start_as_current_span("answer", None, SpanKind.SERVER, PROGRAMS_OWN, links) as span,
