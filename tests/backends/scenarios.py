@@ -64,7 +64,7 @@ PROGRAMS_OWN: dict[str, AttributeValue] = {
     "desk.delays": [6, 0],
     "desk.weights": [1.5, 2.0],
     "desk.note": "“Café” is closed \U0001f319\n",
-    "desk.note.none": "",
+    "desk.remark": "",
     "json.list": '["22:14", 6]',
     "json.object": '{"late":  6}',
     "json.text": '"late"',
