@@ -182,10 +182,11 @@ def silent_port(*, connects: bool) -> Iterator[int]:
 
 @dataclass
 class Relay:
-    """Passes bytes on to a receiver, and counts those that are sent to it."""
+    """Passes bytes on to a receiver while it is open, and counts those that are sent to it."""
 
     port: int = 0
     sent: int = 0
+    opened: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -197,9 +198,11 @@ class Relay:
 def relay(port: int) -> Iterator[Relay]:
     """Stand before the receiver at `port`."""
     wire = Relay()
+    wire.opened.set()
 
     def up(chunk: bytes) -> None:
         wire.sent += len(chunk)
+        wire.opened.wait()
 
     class Pass(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -215,6 +218,7 @@ def relay(port: int) -> Iterator[Relay]:
         try:
             yield wire
         finally:
+            wire.opened.set()
             server.shutdown()
             thread.join()
 

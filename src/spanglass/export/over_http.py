@@ -4,6 +4,7 @@ import os
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Any
 
 import requests
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -32,15 +33,21 @@ def exporter(target: Target) -> OTLPSpanExporter:
         headers=dict(target.headers),
         timeout=target.transport.timeout,
         compression=Compression(target.transport.compression),
-        session=None if any(map(os.environ.get, PROVIDERS)) else _session(),
+        session=None if any(map(os.environ.get, PROVIDERS)) else _Session(),
     )
 
 
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.hooks["response"].append(_hear)
-    session.auth = lambda request: request  # else a .netrc would replace the headers that were asked for
-    return session
+class _Session(requests.Session):
+    """A session whose answers are heard, and in which nothing goes before what the program asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hooks["response"].append(_hear)
+        self.auth = lambda request: request  # else a .netrc would replace the headers
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        named = self.verify if isinstance(self.verify, str) else None  # else REQUESTS_CA_BUNDLE would replace it
+        return super().merge_environment_settings(url, proxies, stream, named if verify is None else verify, cert)
 
 
 def _hear(response: requests.Response, **_: object) -> None:
