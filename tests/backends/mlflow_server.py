@@ -108,7 +108,14 @@ def _nested(span: Mapping[str, Any]) -> Nested:
             {"name": event["name"], "time": event["time_unix_nano"], "attributes": event["attributes"]}
             for event in rest.pop("events")
         ],
-        "links": [f"{link['trace_id'].removeprefix('tr-')} {link['span_id']}" for link in rest.pop("links")],
+        "links": [
+            {
+                "trace id": link["trace_id"].removeprefix("tr-"),
+                "span id": link["span_id"],
+                "attributes": link["attributes"],
+            }
+            for link in rest.pop("links")
+        ],
         **rest,
     }
 

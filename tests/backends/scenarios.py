@@ -64,7 +64,7 @@ PROGRAMS_OWN: dict[str, AttributeValue] = {
     "desk.delays": [6, 0],
     "desk.weights": [1.5, 2.0],
     "desk.note": "“Café” is closed \U0001f319\n",
-    "desk.note.none": "",
+    "desk.remark": "",
     "json.list": '["22:14", 6]',
     "json.object": '{"late":  6}',
     "json.text": '"late"',
@@ -138,7 +138,7 @@ def _whole(server: OpenAIServer, ask: Ask) -> None:
 def _within(server: OpenAIServer, ask: Ask) -> None:
     provider: TracerProvider = OpenAIInstrumentor().instrumented_with["tracer_provider"]
     tracer = provider.get_tracer("night-desk", "1.2", "https://example.com/2", {"shift": "late"})
-    links = [Link(_elsewhere())]
+    links = [Link(_elsewhere(), {"why": "asked before"})]
     with (
         use_span(NonRecordingSpan(_elsewhere())),
         tracer.start_as_current_span("answer", None, SpanKind.SERVER, PROGRAMS_OWN, links) as span,

@@ -12,7 +12,7 @@ from wire import Nested, flat, nested
 
 from otlp_receivers import http_receiver
 from spanglass.export.sizes import span_bytes
-from spanglass.semconv.openinference import INPUT_VALUE
+from spanglass.semconv.openinference import INPUT_VALUE, LLM_INPUT_MESSAGES, MESSAGE_CONTENT
 
 pytest_plugins = ["servers"]
 
@@ -84,10 +84,15 @@ def test_every_row_is_needed() -> None:
     assert idle == []
 
 
-def test_the_largest_span_is_among_them() -> None:
-    """The span that must arrive whole fills what one gRPC message may hold, and its messages are not cut."""
-    (span,) = sent("whole")
-    attributes = span.attributes or {}
+def cut(span: ReadableSpan) -> set[str]:
+    """Return the names of the attributes that say how long they were before they were cut."""
+    return {name for name, value in (span.attributes or {}).items() if "… [cut: " in str(value)}
 
-    assert 3_900_000 < span_bytes(span) < 4 * 1024 * 1024
-    assert [name for name, value in attributes.items() if "… [cut: " in str(value)] == [INPUT_VALUE]
+
+def test_content_is_large() -> None:
+    """Of 5 MB in one message a part is sent, and says so; in several, they are sent whole and fill one gRPC message."""
+    (large,), (whole,) = sent("large"), sent("whole")
+
+    assert cut(large) == {INPUT_VALUE, f"{LLM_INPUT_MESSAGES}.1.{MESSAGE_CONTENT}"}
+    assert cut(whole) == {INPUT_VALUE}
+    assert 3_900_000 < span_bytes(whole) < 4 * 1024 * 1024

@@ -102,7 +102,14 @@ def _of_span(span: ReadableSpan) -> Nested:
             {"name": event.name, "time": event.timestamp, "attributes": _plain(event.attributes or {})}
             for event in span.events
         ],
-        "links": [f"{link.context.trace_id:032x} {link.context.span_id:016x}" for link in span.links],
+        "links": [  # OpenTelemetry's encoder leaves their trace state out
+            {
+                "trace id": f"{link.context.trace_id:032x}",
+                "span id": f"{link.context.span_id:016x}",
+                "attributes": _plain(link.attributes or {}),
+            }
+            for link in span.links
+        ],
         "dropped": [span.dropped_attributes, span.dropped_events, span.dropped_links],
         "resource": _plain(span.resource.attributes),
         "resource schema": span.resource.schema_url,
@@ -128,7 +135,14 @@ def _of_wire(group: ResourceSpans, scope: ScopeSpans, span: Span) -> Nested:
             {"name": event.name, "time": event.time_unix_nano, "attributes": _attributes(event.attributes)}
             for event in span.events
         ],
-        "links": [f"{link.trace_id.hex()} {link.span_id.hex()}" for link in span.links],
+        "links": [
+            {
+                "trace id": link.trace_id.hex(),
+                "span id": link.span_id.hex(),
+                "attributes": _attributes(link.attributes),
+            }
+            for link in span.links
+        ],
         "dropped": [span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count],
         "resource": _attributes(group.resource.attributes),
         "resource schema": group.schema_url,
