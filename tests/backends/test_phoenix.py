@@ -128,3 +128,29 @@ def test_a_person_sees_attempts_and_conversation(phoenix: Phoenix, chromium: Pat
         expect(trace.get_by_text(QUESTION["content"], exact=True).first).to_be_visible()
         expect(trace.get_by_text("attempt", exact=True)).to_have_count(3)
         picture(trace, os.environ.get("SPANGLASS_SCREENSHOT") or tmp_path / "phoenix.png")
+
+
+@pytest.mark.browser
+def test_a_person_sees_tools_and_session(phoenix: Phoenix, chromium: Path) -> None:
+    """The pages show the tools that a model had, the call that it wants, what that gave, and the session by turns."""
+    with traced(phoenix.endpoints, "http/protobuf", project="day-desk") as spans, using_session("late evening"):
+        SCENARIOS["tool"].run()
+    phoenix.shows("day-desk", spans)
+
+    with browsing(chromium) as page:
+        page.goto(phoenix.page("day-desk", spans[0]))
+        trace = page.get_by_role("dialog")
+        expect(trace.get_by_text("Tool Call: call_1")).to_be_visible(timeout=30_000)
+        expect(trace.get_by_text('"station": "Ghent"').first).to_be_visible()
+        trace.get_by_text("Tools", exact=True).click()
+        expect(trace.get_by_text("Lists the trains that leave a station.").first).to_be_visible()
+
+        page.goto(phoenix.page("day-desk", spans[1]))
+        expect(trace.get_by_text("Tool Result: call_1").first).to_be_visible(timeout=30_000)
+        expect(trace.get_by_text(ANSWER, exact=True).first).to_be_visible()
+
+        trace.get_by_text("View Session").click()
+        session = page.get_by_role("dialog")
+        for text in ("late evening", "Turn 01", "Turn 02"):
+            expect(session.get_by_text(text, exact=True).first).to_be_visible(timeout=30_000)
+        expect(session.get_by_text(ANSWER).last).to_be_visible()
