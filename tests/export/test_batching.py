@@ -206,12 +206,12 @@ def test_time_asked_for() -> None:
 
 def test_patience() -> None:
     """A batch that is refused for too long is dropped for its reason, and the next one has its turn."""
-    with processing(Limits(NEVER, 100, 1, patience=0)) as (gate, processor, tracer):
-        gate.answers = [Sent(why="UNAVAILABLE", again=3600)]
+    with processing(Limits(NEVER, 100, 1, patience=0.05)) as (gate, processor, tracer):
+        gate.answers = [Sent(why="UNAVAILABLE", again=3600)] * 2
         end(tracer, "a", "b")
         flushed = processor.force_flush()
 
-    assert (flushed, gate.batches, processor.losses) == (False, [["a"], ["b"]], {"UNAVAILABLE": 1})
+    assert (flushed, gate.batches, processor.losses) == (False, [["a"], ["a"], ["b"]], {"UNAVAILABLE": 1})
 
 
 def test_shutdown_does_not_wait_for_a_receiver_that_cannot() -> None:

@@ -167,7 +167,7 @@ class BatchProcessor(SpanProcessor):
             elif self._closed or self._impatient():
                 self._settle(len(batch), Sent(len(batch), sent.why))
             else:
-                self._paused_until = time.monotonic() + sent.again
+                self._paused_until = time.monotonic() + min(sent.again, self._limits.patience)
 
     def _impatient(self) -> bool:
         """Whether the first of the queue has been refused for too long."""
