@@ -9,8 +9,8 @@ PHOENIX := $(CACHE)/phoenix-$(PHOENIX_VERSION)-py$(shell $(PHOENIX_PYTHON) -c 'i
 PYTEST = SPANGLASS_PHOENIX=$(PHOENIX) .venv/bin/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix demo bench semconv \
-        readme clean
+.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix demo bench \
+        bench-export semconv readme clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -71,6 +71,9 @@ demo: install ## a conversation with everything that can happen to a call, and w
 
 bench: install ## what a call costs, beside doing without: a table
 	PYTHONPATH=tests .venv/bin/python -m bench
+
+bench-export: install ## how far the export of one program goes: tables; ARGS=--write puts them in the README
+	PYTHONPATH=tests .venv/bin/python -m bench.export$(if $(ARGS), $(ARGS))
 
 semconv: install ## write the constants and their table anew from the registry
 	.venv/bin/python semconv/generate.py
