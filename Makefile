@@ -17,7 +17,7 @@ PYTEST := $(PLACES) .venv/bin/pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix mlflow backends demo \
-        pictures bench semconv readme clean
+        pictures bench bench-export semconv readme clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -108,6 +108,9 @@ pictures: install backends ## draw anew the picture of a trace in Jaeger
 
 bench: install ## what a call costs, beside doing without: a table
 	PYTHONPATH=tests .venv/bin/python -m bench
+
+bench-export: install backends ## how far the export of one program goes: tables; ARGS=--write puts them in the README
+	$(PLACES) PYTHONPATH=tests .venv/bin/python -m bench.export$(if $(ARGS), $(ARGS))
 
 semconv: install ## write the constants and their table anew from the registry
 	.venv/bin/python semconv/generate.py

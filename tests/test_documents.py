@@ -61,10 +61,11 @@ def test_targets() -> None:
     told = {document: words(document) for document in DOCUMENTS}
 
     assert told == {
-        "README.md": {"demo", "test", "help", "bench", "test-sdks", "pictures"},
+        "README.md": {"demo", "test", "help", "bench", "bench-export", "test-sdks", "pictures"},
         "CONTRIBUTING.md": {
             "backends",
             "bench",
+            "bench-export",
             "help",
             "lint",
             "types",
@@ -88,6 +89,7 @@ def test_targets() -> None:
     [
         ("demo", ".venv/bin/python examples/demo.py"),
         ("bench", "PYTHONPATH=tests .venv/bin/python -m bench"),
+        ("bench-export", "PYTHONPATH=tests .venv/bin/python -m bench.export"),
         ("test-quick", ".venv/bin/pytest -n 2 -m 'not backend'"),
         ("test-backends", ".venv/bin/pytest -m backend"),
         ("test-sdks", "PYTHONPATH=tests .venv/bin/python tests/readme.py --check-forms"),

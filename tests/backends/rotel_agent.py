@@ -71,22 +71,34 @@ def receiver() -> Iterator[Receiver]:
 
 
 @contextmanager
-def rotel_agent(directory: Path) -> Iterator[Rotel]:
-    """Run Rotel for the block, with `directory` for its log and its pid."""
+def agent(directory: Path, *exporter: str) -> Iterator[dict[str, str]]:
+    """Run Rotel with such an exporter for the block, and give its endpoints, by protocol.
+
+    Its log and its pid are in `directory`.
+    """
     http, grpc = free_ports(2)
+    command = [
+        str(files("rotel") / "rotel-agent"),
+        "start",
+        f"--pid-file={directory / 'pid'}",
+        f"--otlp-http-endpoint={LOOPBACK}:{http}",
+        f"--otlp-grpc-endpoint={LOOPBACK}:{grpc}",
+        *exporter,
+    ]
+    ready = lambda: listens(http) and listens(grpc)  # noqa: E731 - two words, used once
+    with running(command, ready, directory=directory, environment={}, seconds=20):
+        yield {"http/protobuf": f"http://{LOOPBACK}:{http}/v1/traces", "grpc": f"http://{LOOPBACK}:{grpc}"}
+
+
+@contextmanager
+def rotel_agent(directory: Path) -> Iterator[Rotel]:
+    """Run Rotel for the block, handing on what it takes; its log and its pid are in `directory`."""
     with receiver() as server:
-        command = [
-            str(files("rotel") / "rotel-agent"),
-            "start",
-            f"--pid-file={directory / 'pid'}",
-            f"--otlp-http-endpoint={LOOPBACK}:{http}",
-            f"--otlp-grpc-endpoint={LOOPBACK}:{grpc}",
+        exporter = (
             "--exporter=otlp",
             "--otlp-exporter-protocol=http",
             f"--otlp-exporter-endpoint=http://{LOOPBACK}:{server.server_port}",
             "--batch-timeout=50ms",
-        ]
-        ready = lambda: listens(http) and listens(grpc)  # noqa: E731 - two words, used once
-        with running(command, ready, directory=directory, environment={}, seconds=20):
-            endpoints = {"http/protobuf": f"http://{LOOPBACK}:{http}/v1/traces", "grpc": f"http://{LOOPBACK}:{grpc}"}
+        )
+        with agent(directory, *exporter) as endpoints:
             yield Rotel(endpoints, server)

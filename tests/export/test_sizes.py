@@ -1,7 +1,7 @@
 """The bound on a span's size, beside what the exporters' encoder makes of it."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 import pytest
@@ -146,3 +146,26 @@ def test_lone_surrogate() -> None:
     plain, lone = (ReadableSpan("a", attributes={"b": text}) for text in ("abc", "\ud800"))
 
     assert span_bytes(plain) == span_bytes(lone)
+
+
+class Lookup(Mapping[str, AnyValue]):
+    """A mapping that has nothing but what every mapping has."""
+
+    def __init__(self, values: dict[str, AnyValue]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> AnyValue:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def test_any_mapping() -> None:
+    """Attributes in a mapping of another kind are measured as those in a dict."""
+    plain: dict[str, AnyValue] = {"text": "a" * 300, "漢": "漢", "number": 1, "list": ["a", 2]}
+
+    assert span_bytes(ReadableSpan("a", attributes=Lookup(plain))) == span_bytes(ReadableSpan("a", attributes=plain))

@@ -14,6 +14,7 @@ VALUE: Final = 2 * FIELD  # around a text: that of the value, and that of the te
 ATTRIBUTE: Final = 2 * FIELD  # around an attribute, and around its key
 NUMBER: Final = 13  # a whole value that is a number, a truth or nothing
 NUMBERS: Final = frozenset({bool, int, float, type(None)})
+KINDS: Final = (str, bytes, Mapping, Sequence)  # what is measured by what is in it
 SPAN: Final = 128  # ids, times, kind, flags, counts, and what is around the name, the state and the status
 EVENT: Final = 32  # time and count, and what is around it and its name
 LINK: Final = 64  # ids, flags and count, and what is around it
@@ -47,16 +48,25 @@ def origin_bytes(span: ReadableSpan) -> int:
 def _attributes(attributes: Mapping[str, object] | None) -> int:
     if not attributes:
         return 0
-    total = (ATTRIBUTE + VALUE) * len(attributes) + _text("".join(attributes))
-    for value in attributes.values():
-        if type(value) is str:
-            total += len(value) if value.isascii() else _text(value)
-        else:
-            total += _value(value)
+    plain = _copied(attributes)
+    texts = [value for value in plain.values() if type(value) is str]
+    total = (ATTRIBUTE + VALUE) * len(plain) + _text("".join(plain)) + _texts(texts)
+    if len(texts) < len(plain):
+        total += sum(_value(value) for value in plain.values() if type(value) is not str)
     return total
 
 
+def _copied(attributes: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a copy where there is a quick one: of a span's own attributes each look is a call of a function."""
+    try:
+        return cast("dict[str, object]", attributes).copy()
+    except AttributeError:
+        return attributes
+
+
 def _value(value: object) -> int:
+    if type(value) in NUMBERS or not isinstance(value, KINDS):
+        return NUMBER
     if isinstance(value, str):
         return VALUE + _text(value)
     if isinstance(value, bytes):
@@ -64,12 +74,14 @@ def _value(value: object) -> int:
     if isinstance(value, Mapping):
         pairs = cast("Mapping[object, object]", value).items()
         return VALUE + sum(ATTRIBUTE + _text(str(key)) + _value(of) for key, of in pairs)
-    if not isinstance(value, Sequence):
-        return NUMBER
     items = cast("Sequence[object]", value)
     if NUMBERS.issuperset(map(type, items)):
         return VALUE + NUMBER * len(items)
     return VALUE + sum(map(_value, items))
+
+
+def _texts(texts: list[str]) -> int:
+    return sum(map(len if all(map(str.isascii, texts)) else _text, texts))
 
 
 def _text(text: str) -> int:
