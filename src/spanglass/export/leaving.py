@@ -4,8 +4,10 @@ import atexit
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
+from spanglass.export.children import on_child_leaving
 from spanglass.guard import guard
 
 LIMIT = 6.0
@@ -13,12 +15,19 @@ LIMIT = 6.0
 
 
 def on_leaving(finish: Callable[[], object]) -> None:
-    """Call `finish` once at exit, and before SIGTERM ends the process.
+    """Call `finish` once at exit, and before SIGTERM ends the process, this one or one forked of it.
 
     At exit it runs before whatever was registered earlier. A program's own handler for SIGTERM, set before or
     after, is left alone, and the process still ends by the signal.
     """
-    atexit.register(_guarded, finish)
+    guarded = partial(_guarded, finish)
+    atexit.register(guarded)
+    on_sigterm = partial(_on_sigterm, finish)
+    on_sigterm()
+    on_child_leaving(guarded, begin=on_sigterm)
+
+
+def _on_sigterm(finish: Callable[[], object]) -> None:
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return

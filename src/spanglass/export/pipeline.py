@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 from opentelemetry import trace
@@ -10,8 +11,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from spanglass.calls.unfinished import drain, finish_open
 from spanglass.export.batching import GRACE, BatchProcessor
 from spanglass.export.endpoint import Target
+from spanglass.export.forking import ForkableExporter
 from spanglass.export.otlp import open_exporter, targets_of
-from spanglass.export.reporting import ReportingExporter
 from spanglass.guard import guard
 
 BRIEF = 1.5
@@ -19,7 +20,7 @@ BRIEF = 1.5
 
 
 class _Outlet(NamedTuple):
-    exporter: ReportingExporter
+    exporter: ForkableExporter
     processor: BatchProcessor
 
 
@@ -74,7 +75,7 @@ class Pipeline:
                 "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
             )
             raise RuntimeError(message)
-        exporter = open_exporter(target)
+        exporter = ForkableExporter(partial(open_exporter, target))
         outlet = self._outlets[target] = _Outlet(exporter, BatchProcessor(exporter))
         add(outlet.processor)
 
