@@ -5,13 +5,25 @@ import signal
 import threading
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from types import FrameType
 
+from spanglass.export.batching import BatchProcessor
 from spanglass.export.children import on_child_leaving
+from spanglass.export.forking import ForkableExporter
 from spanglass.guard import guard
 
 LIMIT = 6.0
 """Seconds that SIGTERM waits at most."""
+
+AGAIN = 0.002
+"""Seconds after which a signal comes again that came while the main thread held one of our own locks."""
+
+TIMES = 50
+"""How often it does: in the same places the main thread may also just wait, and hold none."""
+
+LOCKING = {method.__code__.co_filename for method in (BatchProcessor.on_end, ForkableExporter.export)}
+"""The modules that hold a lock which sending needs."""
 
 
 def on_leaving(finish: Callable[[], object]) -> None:
@@ -32,12 +44,33 @@ def _on_sigterm(finish: Callable[[], object]) -> None:
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return
 
-    def terminate(signum: int, _frame: FrameType | None) -> None:
+    times = count()
+
+    def terminate(signum: int, frame: FrameType | None) -> None:
+        if _locking(frame) and next(times) < TIMES:
+            with guard:
+                _come_again(signum)
+                return
         _bounded(finish)
         signal.signal(signum, signal.SIG_DFL)
         signal.raise_signal(signum)
 
     signal.signal(signal.SIGTERM, terminate)
+
+
+def _locking(frame: FrameType | None) -> bool:
+    """Whether the main thread was in a module that holds a lock; it lets go of it only when the handler returns."""
+    while frame is not None:
+        if frame.f_code.co_filename in LOCKING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _come_again(signum: int) -> None:
+    timer = threading.Timer(AGAIN, signal.pthread_kill, (threading.get_ident(), signum))
+    timer.daemon = True
+    timer.start()
 
 
 def _bounded(finish: Callable[[], object]) -> None:
