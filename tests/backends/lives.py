@@ -48,9 +48,7 @@ LIVES = {
     ),
     "terminated": Life("trace(); ask(0)" + TERMINATED, range(1), -signal.SIGTERM),
     "ends with a stream open": Life("trace(); ask(0); stream = begin(1)", range(2)),
-    "terminated with a stream open": Life(
-        "trace(); ask(0); stream = begin(1)" + TERMINATED, range(2), -signal.SIGTERM
-    ),
+    "terminated with a stream open": Life("trace(); ask(0); stream = begin(1)" + TERMINATED, range(2), -signal.SIGTERM),
     "exception with a stream open": Life(
         "trace(); ask(0); stream = begin(1); raise ValueError('no')", range(2), 1, "ValueError: no\n"
     ),

@@ -42,8 +42,15 @@ def _look(finish: Act, begin: Act, seen: set[str]) -> None:
                 _join(util, process, finish)
         if (celery := sys.modules.get("celery.signals")) and celery.__name__ not in seen:
             seen.add(celery.__name__)
-            celery.worker_process_init.connect(lambda **_: begin(), weak=False)
-            celery.worker_process_shutdown.connect(lambda **_: finish(), weak=False)
+            celery.worker_process_init.connect(_receiver(begin), weak=False)
+            celery.worker_process_shutdown.connect(_receiver(finish), weak=False)
+
+
+def _receiver(act: Act) -> Callable[..., object]:
+    def receive(**_: object) -> None:
+        act()
+
+    return receive
 
 
 def _join(util: ModuleType, process: ModuleType, finish: Act) -> None:
