@@ -169,13 +169,20 @@ def serving(place: Place, module: str, *arguments: str) -> Iterator[Server]:
     with (
         log.open("w") as output,
         subprocess.Popen(  # noqa: S603 - the commands are those of this file
-            command, cwd=place.directory, env=place.variables, stdout=output, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=place.directory,
+            env=place.variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         ) as process,
     ):
         try:
             yield Server(process, log)
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 GUNICORN = [(), ("--preload",), ("--max-requests=2",), ("--preload", "--max-requests=2")]
@@ -223,9 +230,9 @@ def test_celery(place: Place, options: tuple[str, ...]) -> None:
         timeout=60,
         check=False,
     )
-    worker = ("-A", "tasks", "worker", "--pool=prefork", "--concurrency=2", "--without-mingle", "--without-gossip")
+    worker = ("-A", "tasks", "worker", "--pool=prefork", "--concurrency=2", "--loglevel=INFO")
     with serving(place, "celery", *worker, *options) as server:
-        wait_until(lambda: len(place.server.journal) == len(calls), "a request of each task", seconds=60)
+        wait_until(lambda: server.log.read_text().count(" succeeded in ") == len(calls), "all tasks", seconds=60)
         ended = server.stop()
 
     assert (0, "", (0, []), list(calls)) == (sent.returncode, sent.stderr, ended, place.settled(calls))

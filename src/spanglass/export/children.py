@@ -21,18 +21,15 @@ LAST = -1000
 Act = Callable[[], object]
 
 
-def on_child_leaving(finish: Act, *, begin: Act) -> None:
-    """Call `finish` as a child process ends, be it this one or one that is forked of it.
-
-    `begin` is called where Celery has set the signals of a worker of its pool.
-    """
-    look = partial(_look, finish, begin, set())
+def on_child_leaving(finish: Act) -> None:
+    """Call `finish` as a child process ends, be it this one or one that is forked of it."""
+    look = partial(_look, finish, set())
     look()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=look)
 
 
-def _look(finish: Act, begin: Act, seen: set[str]) -> None:
+def _look(finish: Act, seen: set[str]) -> None:
     """Find the libraries that are loaded and were not yet `seen`."""
     with guard:
         for name in LIBRARIES:
@@ -42,8 +39,7 @@ def _look(finish: Act, begin: Act, seen: set[str]) -> None:
                 _join(util, process, finish)
         if (celery := sys.modules.get("celery.signals")) and celery.__name__ not in seen:
             seen.add(celery.__name__)
-            celery.worker_process_init.connect(_receiver(begin), weak=False)
-            celery.worker_process_shutdown.connect(_receiver(finish), weak=False)
+            celery.worker_process_shutdown.connect(_receiver(finish), weak=False)  # after a SIGTERM too
 
 
 def _receiver(act: Act) -> Callable[..., object]:

@@ -34,12 +34,7 @@ def on_leaving(finish: Callable[[], object]) -> None:
     """
     guarded = partial(_guarded, finish)
     atexit.register(guarded)
-    on_sigterm = partial(_on_sigterm, finish)
-    on_sigterm()
-    on_child_leaving(guarded, begin=on_sigterm)
-
-
-def _on_sigterm(finish: Callable[[], object]) -> None:
+    on_child_leaving(guarded)
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return
