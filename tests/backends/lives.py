@@ -140,7 +140,7 @@ POOLS = {
     "Process with a thread that outlives it": """
         trace()
         def late():
-            threading.main_thread().join(1); ask(2)
+            threading.main_thread().join(1); ask(2)  # the child's main thread waits for this one by then
         def life():
             ask(1); threading.Thread(target=late).start()
         if __name__ == "__main__":

@@ -30,7 +30,7 @@ pytest_plugins = ["servers"]
 pytestmark = pytest.mark.backend
 
 PROTOCOLS = ("http/protobuf", "grpc")
-START_METHODS = ("fork", "spawn", "forkserver")
+START_METHODS = (("fork", "http/protobuf"), ("fork", "grpc"), ("forkserver", "http/protobuf"), ("spawn", "grpc"))
 PROGRAMS = Path(__file__).with_name("programs")
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "OPENAI_"))}
 TRACEBACK = re.compile(r"Traceback \(most recent call last\):\n(?: .*\n)*")
@@ -138,7 +138,7 @@ def test_however_it_forks(place: Place, life: str) -> None:
     assert Left(0, "", list(calls)) == Left(ran.returncode, ran.stderr, place.settled(calls))
 
 
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize(("method", "protocol"), START_METHODS)
 @pytest.mark.parametrize("life", POOLS)
 def test_however_it_starts_children(place: Place, life: str, method: str) -> None:
     """Children of multiprocessing send their calls before they end, though they end past `atexit`."""
