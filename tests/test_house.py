@@ -214,11 +214,21 @@ def test_name_that_is_not_there() -> None:
         getattr(spanglass, "wrap_opneai")  # noqa: B009 - by a type checker it would not pass
 
 
-UNUSED = ("openai", "httpx", "httpx2", "rich", "requests", "google.protobuf", "grpc", "opentelemetry.exporter")
+UNUSED = (
+    "openai",
+    "httpx",
+    "httpx2",
+    "rich",
+    "requests",
+    "google.protobuf",
+    "grpc",
+    "opentelemetry.exporter",
+    "multiprocessing",
+)
 
 
 def test_import_loads_only_what_is_used() -> None:
-    """`import spanglass` loads neither openai, nor an HTTP client, nor Rich, nor an exporter."""
+    """`import spanglass` loads neither openai, nor an HTTP client, nor Rich, nor an exporter, nor multiprocessing."""
     program = f"import sys, spanglass; print([name for name in {UNUSED!r} if name in sys.modules])"
 
     assert "[]" == run(program)

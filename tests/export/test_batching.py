@@ -235,6 +235,19 @@ def test_refused_in_part() -> None:
     assert (flushed, gate.batches, processor.losses) == (False, [["a", "b", "c"]], {"refused": 2})
 
 
+def test_untold() -> None:
+    """What was lost is told once, and then what was lost since."""
+    with processing(Limits(NEVER, 100, 50)) as (gate, processor, tracer):
+        told = []
+        for lost in (2, 1, 0):
+            gate.answers = [Sent(lost, "refused")]
+            end(tracer, "a", "b")
+            processor.force_flush()
+            told.append(dict(processor.untold()))
+
+    assert (told, dict(processor.losses)) == ([{"refused": 2}, {"refused": 1}, {}], {"refused": 3})
+
+
 def test_unsampled() -> None:
     """A span that is recorded but not sampled is not exported."""
     with processing(Limits(NEVER, 100, 50)) as (gate, processor, _):

@@ -75,6 +75,24 @@ COLLECTING = """
     time.sleep(30)
 """
 
+# The main thread holds the lock of the queue as the signal comes, and has a span that is not yet in it.
+QUEUING = """
+    from spanglass.export.backlog import Backlog
+
+    put = Backlog.put
+
+    def put_late(*arguments):
+        if not terminated:
+            terminated.append(True)
+            signal.raise_signal(signal.SIGTERM)
+        put(*arguments)
+
+    terminated = []
+    Backlog.put = put_late
+    tracer.start_span("last").end()
+    time.sleep(30)
+"""
+
 
 class Ended(NamedTuple):
     """How a program ended: its status, what it said on stderr, and whether in time."""
@@ -113,6 +131,14 @@ def test_terminated_while_holding_what_a_span_needs() -> None:
         ended = run(BEGINNING + LOCKING + STREAM + HELD, received.url, server.base_url)
 
     assert ended == KILLED
+
+
+def test_terminated_while_queuing() -> None:
+    """A signal that finds the main thread about to queue a span lets it do so, and then ends the process."""
+    with http_receiver() as received:
+        ended = run(BEGINNING + QUEUING, received.url)
+
+    assert (ended, received.spans) == (KILLED, ["ended", "last"])
 
 
 def test_terminated_twice() -> None:

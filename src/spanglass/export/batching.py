@@ -65,6 +65,7 @@ class BatchProcessor(SpanProcessor):
     def _begin(self) -> None:
         """Start with an empty queue: a forked child has no thread, and its parent sends what was waiting."""
         self.losses: Counter[str] = Counter()
+        self._told_losses: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._queue = Backlog(self._limits)
         self._ended = self._settled = self._goal = 0
@@ -79,6 +80,13 @@ class BatchProcessor(SpanProcessor):
     def dropped(self) -> int:
         """How many spans were not delivered: refused, not answered, beyond the queue, or after shutdown."""
         return self.losses.total()
+
+    def untold(self) -> Counter[str]:
+        """Return the losses since the last time that this was asked."""
+        with self._changed:
+            untold = self.losses - self._told_losses
+            self._told_losses = Counter(self.losses)
+            return untold
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take one span that has ended; never waits for the receiver."""

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 from opentelemetry import trace
@@ -10,8 +11,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from spanglass.calls.unfinished import drain, finish_open
 from spanglass.export.batching import GRACE, BatchProcessor
 from spanglass.export.endpoint import Target
+from spanglass.export.forking import ForkableReceiver
 from spanglass.export.otlp import open_exporter, targets_of
-from spanglass.export.reporting import Receiver
+from spanglass.export.reporting import tell_losses
 from spanglass.guard import guard
 
 BRIEF = 1.5
@@ -19,11 +21,8 @@ BRIEF = 1.5
 
 
 class _Outlet(NamedTuple):
-    receiver: Receiver
+    receiver: ForkableReceiver
     processor: BatchProcessor
-
-    def tell_losses(self) -> None:
-        self.receiver.tell_losses(self.processor.losses)
 
 
 class Pipeline:
@@ -56,9 +55,9 @@ class Pipeline:
         """Send what has ended, within five seconds a receiver, and stop; a program's own provider lives on."""
         with guard:
             drain()
-        for outlet in self._outlets.values():
+        for target, outlet in self._outlets.items():
             outlet.processor.shutdown()
-            outlet.tell_losses()
+            tell_losses(target, outlet.processor.untold())
         self._dropped_before = self.dropped
         self._outlets.clear()
         if self._owned and isinstance(self.provider, TracerProvider):
@@ -78,7 +77,7 @@ class Pipeline:
                 "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
             )
             raise RuntimeError(message)
-        receiver = open_exporter(target)
+        receiver = ForkableReceiver(partial(open_exporter, target))
         outlet = self._outlets[target] = _Outlet(receiver, BatchProcessor(receiver))
         add(outlet.processor)
 
@@ -93,8 +92,8 @@ class Pipeline:
         with guard:
             finish_open()
         self._deliver(began)
-        for outlet in self._outlets.values():
-            outlet.tell_losses()
+        for target, outlet in self._outlets.items():
+            tell_losses(target, outlet.processor.untold())
 
     def _deliver(self, began: float) -> None:
         if self._flush_outlets(began + BRIEF):

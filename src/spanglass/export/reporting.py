@@ -33,6 +33,13 @@ class Sent(NamedTuple):
     halves: bool = False
 
 
+def tell_losses(target: Target, losses: Mapping[str, int]) -> None:
+    """Say at the end how many spans did not reach `target`, and why: `losses` counts them by their reasons."""
+    if total := sum(losses.values()):
+        reasons = "; ".join(f"{count}: {why}" for why, count in losses.items())
+        log.warning("spanglass: spans that did not reach %s: %d (%s).", target.shown, total, reasons)
+
+
 class Receiver:
     """Hands batches to an OTLP exporter, and says once where spans do not arrive instead of at each attempt."""
 
@@ -82,13 +89,6 @@ class Receiver:
             self._tell_failing(heard.why)  # and no more: some exporters' shutdown waits
         else:
             self._exporter.shutdown()
-
-    def tell_losses(self, losses: Mapping[str, int]) -> None:
-        """Say at the end how many spans did not arrive, and why: `losses` counts them by their reasons."""
-        if not (total := sum(losses.values())):
-            return
-        reasons = "; ".join(f"{count}: {why}" for why, count in losses.items())
-        log.warning("spanglass: spans that did not reach %s: %d (%s).", self._target.shown, total, reasons)
 
     def _delivered(self, heard: Heard) -> Sent:
         if self._failing:

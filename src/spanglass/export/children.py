@@ -1,0 +1,75 @@
+"""The end of child processes that leave by `os._exit`, past all that is registered with `atexit`.
+
+Those of multiprocessing do, and of billiard, its sibling; the workers of Celery's pool do so past billiard's own end.
+None of these is imported here: which are loaded is looked up, and again in each forked process.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+
+from spanglass.guard import guard
+
+LIBRARIES = ("multiprocessing", "billiard")
+
+LAST = -1000
+"""The priority of what a child does at its end, after all of the libraries' own."""
+
+Act = Callable[[], object]
+
+
+def on_child_leaving(finish: Act) -> None:
+    """Call `finish` as a child process ends, be it this one or one that is forked of it."""
+    look = partial(_look, finish, set())
+    look()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=look)
+
+
+def _look(finish: Act, seen: set[str]) -> None:
+    """Find the libraries that are loaded and were not yet `seen`."""
+    with guard:
+        for name in LIBRARIES:
+            util, process = (sys.modules.get(f"{name}.{module}") for module in ("util", "process"))
+            if util and process and name not in seen:
+                seen.add(name)
+                _join(util, process, finish)
+        if (celery := sys.modules.get("celery.signals")) and celery.__name__ not in seen:
+            seen.add(celery.__name__)
+            celery.worker_process_shutdown.connect(_receiver(finish), weak=False)  # after a SIGTERM too
+
+
+def _receiver(act: Act) -> Callable[..., object]:
+    def receive(**_: object) -> None:
+        act()
+
+    return receive
+
+
+def _join(util: ModuleType, process: ModuleType, finish: Act) -> None:
+    """Have a library's children call `finish` at their end; each forgets at its begin what its parent wanted so."""
+
+    def at_end(finish: Act) -> None:
+        util.Finalize(None, _leave, args=(finish,), exitpriority=LAST)
+
+    util.register_after_fork(finish, at_end)
+    if process.current_process().name != "MainProcess":
+        at_end(finish)
+
+
+def _leave(finish: Act) -> None:
+    """Finish now, and once more after the threads that the child still waits for."""
+    finish()
+    here = threading.current_thread()
+    others = [thread for thread in threading.enumerate() if thread is not here and not thread.daemon]
+    if others:
+        threading.Thread(target=_outlast, args=(others, finish), name="spanglass-leaving").start()
+
+
+def _outlast(threads: list[threading.Thread], finish: Act) -> None:
+    for thread in threads:
+        thread.join()
+    finish()

@@ -1,0 +1,78 @@
+"""A receiver in a program that forks: no fork in the midst of sending, and a connection of its own in each child."""
+
+import os
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from threading import Lock, get_ident
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from spanglass.export.reporting import Receiver, Sent
+
+PATIENCE = 0.5
+"""Seconds that forking waits for one export at most, counted from the begin of that export."""
+
+
+class ForkableReceiver:
+    """Sends by what `reopen` returns, which is called at once, and again in each forked process that sends.
+
+    Parent and child would write into one connection otherwise. A fork waits for an export that is under way, because
+    gRPC is of no use in a child that was forked in the midst of a call; but not long for a receiver that is slow.
+    """
+
+    def __init__(self, reopen: Callable[[], Receiver]) -> None:
+        self._reopen = reopen
+        self._pausing: set[int] = set()
+        self._begin()
+        self._receiver: Receiver | None = reopen()
+        if hasattr(os, "register_at_fork"):
+            # After gRPC has registered its own: the hooks before a fork run in the opposite order.
+            os.register_at_fork(
+                before=_weak(self._pause),
+                after_in_parent=_weak(self._go_on),
+                after_in_child=_weak(self._start_anew),
+            )
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last attempt of this process came to nothing."""
+        return self._receiver is not None and self._receiver.failing
+
+    def send(self, spans: Sequence[ReadableSpan]) -> Sent:
+        """Send one batch."""
+        self._began = time.monotonic()
+        with self._sending:
+            if self._receiver is None:
+                self._receiver = self._reopen()
+            return self._receiver.send(spans)
+
+    def close(self) -> None:
+        """Send no more."""
+        if self._receiver is not None:
+            self._receiver.close()
+
+    def _begin(self) -> None:
+        self._sending = Lock()
+        self._began = 0.0
+
+    def _pause(self) -> None:
+        left = self._began + PATIENCE - time.monotonic()
+        if self._sending.acquire(timeout=max(0.0, left)):
+            self._pausing.add(get_ident())
+
+    def _go_on(self) -> None:
+        if get_ident() in self._pausing:
+            self._pausing.discard(get_ident())
+            self._sending.release()
+
+    def _start_anew(self) -> None:
+        self._pausing.clear()
+        self._receiver = None
+        self._begin()
+
+
+def _weak(method: Callable[[], None]) -> Callable[[], object]:
+    """Return what calls a method as long as its object lives: a hook of a fork stays registered for ever."""
+    found = weakref.WeakMethod(method)
+    return lambda: (alive := found()) and alive()
