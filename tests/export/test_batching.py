@@ -80,6 +80,23 @@ def test_delay() -> None:
         assert gate.entered.wait(20)
 
 
+def test_small_queue() -> None:
+    """A queue that is smaller than a batch is sent as soon as it is full, instead of dropping what comes next."""
+    with processing(Limits(NEVER, 2, 50)) as (gate, _, tracer):
+        end(tracer, "a", "b")
+
+        assert gate.entered.wait(20)
+
+
+def test_long_delay() -> None:
+    """However long the delay is, what is flushed leaves."""
+    with processing(Limits(10**30, 100, 50)) as (gate, processor, tracer):
+        end(tracer, "a")
+        flushed = processor.force_flush()
+
+    assert (flushed, gate.batches) == (True, [["a"]])
+
+
 def test_full_queue(caplog: pytest.LogCaptureFixture) -> None:
     """A full queue drops what is newest, counts it, and says so once."""
     with processing(Limits(NEVER, 3, 1), is_open=False) as (gate, processor, tracer):

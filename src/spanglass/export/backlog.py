@@ -66,7 +66,7 @@ class Backlog:
     @property
     def full_batch(self) -> bool:
         """Whether a batch waits that need not wait for more."""
-        return len(self._spans) >= self._limits.batch or self._bytes >= self._batch_bytes
+        return len(self._spans) >= min(self._limits.batch, self._limits.queue) or self._bytes >= self._batch_bytes
 
     def refusal(self, size: int) -> str | None:
         """Return why a span of `size` bytes finds no place, and None where it does."""

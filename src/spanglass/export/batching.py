@@ -147,7 +147,7 @@ class BatchProcessor(SpanProcessor):
         with self._changed:
             while not self._closed and (rest := self._paused_until - time.monotonic()) > 0:
                 self._changed.wait(rest)
-            self._changed.wait_for(self._due, self._limits.delay / 1000)
+            self._changed.wait_for(self._due, min(self._limits.delay / 1000, threading.TIMEOUT_MAX))
             return self._queue.first()
 
     def _due(self) -> bool:
