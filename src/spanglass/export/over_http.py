@@ -1,6 +1,7 @@
 """OTLP over HTTP: OpenTelemetry's exporter, and what a receiver answers that it does not read."""
 
 import os
+from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from spanglass.export.endpoint import Target
-from spanglass.export.hearing import CODES, PASSING, AskedForTimeError, hush
+from spanglass.export.hearing import CODES, NO_ANSWER, PASSING, AskedForTimeError, hush
 from spanglass.guard import guard
 
 PROVIDERS = (
@@ -33,21 +34,38 @@ def exporter(target: Target) -> OTLPSpanExporter:
         headers=dict(target.headers),
         timeout=target.transport.timeout,
         compression=Compression(target.transport.compression),
-        session=None if any(map(os.environ.get, PROVIDERS)) else _Session(),
+        session=None if any(map(os.environ.get, PROVIDERS)) else _Session(files.authority),
     )
 
 
 class _Session(requests.Session):
     """A session whose answers are heard, and in which nothing goes before what the program asks for."""
 
-    def __init__(self) -> None:
+    def __init__(self, authority: str | None) -> None:
         super().__init__()
+        self._authority = authority
         self.hooks["response"].append(_hear)
         self.auth = lambda request: request  # else a .netrc would replace the headers
 
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        named = self.verify if isinstance(self.verify, str) else None  # else REQUESTS_CA_BUNDLE would replace it
-        return super().merge_environment_settings(url, proxies, stream, named if verify is None else verify, cert)
+    def merge_environment_settings(
+        self,
+        url: Any,
+        proxies: Any,
+        stream: Any,
+        verify: Any,  # noqa: ARG002  # with older exporters it is "" where the variable is, and would verify nothing
+        cert: Any,
+    ) -> Any:
+        # With `verify`, REQUESTS_CA_BUNDLE would replace the file that is named.
+        return super().merge_environment_settings(url, proxies, stream, self._authority or True, cert)
+
+    def send(self, request: Any, **options: Any) -> requests.Response:
+        try:
+            return super().send(request, **{**options, "stream": True})  # what is answered is read where it is heard
+        except requests.RequestException as error:
+            if (heard := hush.heard) is not None:
+                late = isinstance(error, requests.ReadTimeout)
+                heard.answered, heard.after = NO_ANSWER if late else type(error).__name__, None
+            raise
 
 
 def _hear(response: requests.Response, **_: object) -> None:
@@ -56,14 +74,17 @@ def _hear(response: requests.Response, **_: object) -> None:
         return
     with guard:
         status = response.status_code
-        heard.answered = CODES.get(status)
+        heard.answered = CODES.get(status, str(status))
         heard.after = _seconds(response.headers.get("retry-after", ""))
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            heard.moved = CODES.get(status)
+            heard.moved = heard.answered
         elif response.request.method == "POST":  # what went on without its body has not arrived, whatever answers
             heard.moved = None
-        if status == HTTPStatus.OK and response.content and "protobuf" in response.headers.get("content-type", ""):
-            heard.take(ExportTraceServiceResponse.FromString(response.content).partial_success)
+        body = b""
+        with suppress(requests.RequestException):  # where it is cut: the status has come, and that counts
+            body = response.content
+        if status == HTTPStatus.OK and body and "protobuf" in response.headers.get("content-type", ""):
+            heard.take(ExportTraceServiceResponse.FromString(body).partial_success)
     if heard.after is not None and heard.answered in PASSING:
         response.close()
         raise AskedForTimeError
@@ -75,7 +96,7 @@ def _seconds(text: str) -> float | None:
         return float(text)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=timezone.utc)

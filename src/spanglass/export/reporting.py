@@ -49,7 +49,7 @@ class Receiver:
     def failing(self) -> bool:
         """Whether the last attempt came to nothing; false while the first one is still waited for."""
         under_way = self._under_way
-        return self._failing or (under_way is not None and bool(under_way.records))
+        return self._failing or (under_way is not None and under_way.failing)
 
     def send(self, spans: Sequence[ReadableSpan]) -> Sent:
         """Send one batch; a failure of any kind is a result and never an exception."""
@@ -57,23 +57,22 @@ class Receiver:
         with guard:
             size = span_bytes(spans[0]) + origin_bytes(spans[0]) if len(spans) == 1 else 0
         delivered = False
-        why = None
         with hush.listening(size) as heard, guard:
             self._under_way = heard
             try:
                 delivered = self._exporter.export(spans) is SpanExportResult.SUCCESS
             except OSError as error:  # what older exporters raise where a connection fails
-                why = type(error).__name__
+                heard.answered = heard.answered or type(error).__name__
             except TooLargeError as error:
-                why = str(error)
+                heard.answered = str(error)
             except AskedForTimeError:
-                why = heard.answered
+                pass
             self._under_way = None
             if self._closing:
                 self._exporter.shutdown()
         if delivered and heard.moved is None:
-            return self._delivered(heard)
-        return self._failed(why or heard.why, heard, spans, size)
+            return self._delivered(heard, len(spans))
+        return self._failed(heard.why, heard, spans, size)
 
     def close(self) -> None:
         """Close the exporter, or have `send` close it that is still under way, and counts as not answered."""
@@ -90,23 +89,24 @@ class Receiver:
         reasons = "; ".join(f"{count}: {why}" for why, count in losses.items())
         log.warning("spanglass: spans that did not reach %s: %d (%s).", self._target.shown, total, reasons)
 
-    def _delivered(self, heard: Heard) -> Sent:
+    def _delivered(self, heard: Heard, count: int) -> Sent:
         if self._failing:
             self._failing = False
             log.info("spanglass: spans reach %s again.", self._target.shown)
-        if not (heard.rejected or heard.said):
+        lost = min(max(heard.rejected, 0), count)
+        if not (lost or heard.said):
             return Sent()
-        said = scrub(heard.said, tuple(self._target.headers.values()))[:LONGEST_WORD] or "no reason given"
+        said = scrub(heard.said, tuple(filter(None, self._target.headers.values())))[:LONGEST_WORD] or "no reason given"
         self._once(
             "rejected",
             "spanglass: %s took a batch but not all of its spans, %d are lost (%s): this is said once."
-            if heard.rejected
+            if lost
             else "spanglass: %s took a batch, %d spans of it are lost, and warns (%s): this is said once.",
             self._target.shown,
-            heard.rejected,
+            lost,
             said,
         )
-        return Sent(heard.rejected, REJECTED)
+        return Sent(lost, REJECTED)
 
     def _failed(self, why: str, heard: Heard, spans: Sequence[ReadableSpan], size: int) -> Sent:
         if too_large(why, size):
