@@ -194,3 +194,24 @@ def test_blank_header(caplog: pytest.LogCaptureFixture) -> None:
         receiver.close()
 
     assert ["(old)" in line for line in caplog.messages] == [True]
+
+
+@pytest.mark.parametrize("protocol", [HTTP, GRPC])
+def test_not_encoded(protocol: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A span that cannot be encoded costs no other, is counted, and told of once."""
+    with RECEIVERS[protocol]() as received, sending(received.url, protocol) as (processor, tracer):
+        for name in ("a", "\ud83d", "b", "\ud83d"):
+            tracer.start_span(name).end()
+        flushed = processor.force_flush()
+        tracer.start_span("\ud83d").end()
+        processor.force_flush()
+
+        assert (flushed, received.spans, processor.losses) == (False, ["a", "b"], {"not to be encoded": 3})
+
+    place = received.url + ("/v1/traces" if protocol == HTTP else "")
+    said = (
+        f"spanglass: 2 spans cannot be encoded for {place}, as with half a character in a name, and are dropped: this "
+        "is said once."
+    )
+
+    assert caplog.messages == [said]

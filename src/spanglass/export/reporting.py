@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spanglass.credentials import scrub
+from spanglass.export.encoding import encodable
 from spanglass.export.endpoint import Target
 from spanglass.export.hearing import CODES, PASSING, AskedForTimeError, Heard, TooLargeError, hush, too_large
 from spanglass.export.sizes import origin_bytes, span_bytes
@@ -21,6 +22,7 @@ PAUSE = 1.0
 LONGEST_WORD = 200
 """Characters of what a receiver says that are repeated."""
 TOO_LARGE_BATCH = CODES[413]
+UNFIT = "not to be encoded"
 REJECTED = "refused out of a batch that was taken"
 
 
@@ -65,14 +67,27 @@ class Receiver:
                 heard.answered = heard.answered or type(error).__name__
             except TooLargeError as error:
                 heard.answered = str(error)
-            except AskedForTimeError:
+            except (AskedForTimeError, ValueError, TypeError):  # the last two of a span that cannot be encoded
                 pass
             self._under_way = None
             if self._closing:
                 self._exporter.shutdown()
         if delivered and heard.moved is None:
             return self._delivered(heard, len(spans))
+        if heard.answered is None and len(fitting := encodable(spans)) < len(spans):
+            return self._send_fitting(fitting, len(spans) - len(fitting))
         return self._failed(heard.why, heard, spans, size)
+
+    def _send_fitting(self, spans: Sequence[ReadableSpan], unfit: int) -> Sent:
+        self._once(
+            "unfit",
+            "spanglass: %d spans cannot be encoded for %s, as with half a character in a name, and are dropped: this "
+            "is said once.",
+            unfit,
+            self._target.shown,
+        )
+        sent = self.send(spans) if spans else Sent()
+        return sent if sent.halves or sent.again is not None else Sent(sent.lost + unfit, sent.why or UNFIT)
 
     def close(self) -> None:
         """Close the exporter, or have `send` close it that is still under way, and counts as not answered."""
