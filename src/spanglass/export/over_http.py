@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import requests
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -20,13 +20,14 @@ PROVIDERS = (
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",
 )
-"""Variables by which a program brings a session of its own, whose answers are not heard."""
+"""Variables by which a program brings a session of its own."""
 
 
 def exporter(target: Target) -> OTLPSpanExporter:
     """Return OpenTelemetry's exporter to `target`, with its answers heard."""
     files = target.transport.files
-    return OTLPSpanExporter(
+    session = None if any(map(os.environ.get, PROVIDERS)) else _Session(files.authority)
+    made = OTLPSpanExporter(
         endpoint=target.url,
         certificate_file=files.authority,
         client_key_file=files.key,
@@ -34,17 +35,40 @@ def exporter(target: Target) -> OTLPSpanExporter:
         headers=dict(target.headers),
         timeout=target.transport.timeout,
         compression=Compression(target.transport.compression),
-        session=None if any(map(os.environ.get, PROVIDERS)) else _Session(files.authority),
+        session=session,
     )
+    with guard:
+        _listen(session or _brought(made))
+    return made
+
+
+def _brought(made: Any) -> Any:
+    """Return the session that a program brings: there is no public way to it, and it is in one of two places."""
+    return getattr(made, "_session", None) or made._client._transport._session  # noqa: SLF001  # see above
+
+
+def _listen(session: Any) -> None:
+    session.hooks["response"].append(_hear)
+    send = session.send
+
+    def listening(request: Any, **options: Any) -> requests.Response:
+        try:
+            return cast("requests.Response", send(request, **{**options, "stream": True}))  # `_hear` reads it
+        except requests.RequestException as error:
+            if (heard := hush.heard) is not None:
+                late = isinstance(error, requests.ReadTimeout)
+                heard.answered, heard.after = NO_ANSWER if late else type(error).__name__, None
+            raise
+
+    session.send = listening
 
 
 class _Session(requests.Session):
-    """A session whose answers are heard, and in which nothing goes before what the program asks for."""
+    """A session in which nothing goes before what the program asks for."""
 
     def __init__(self, authority: str | None) -> None:
         super().__init__()
         self._authority = authority
-        self.hooks["response"].append(_hear)
         self.auth = lambda request: request  # else a .netrc would replace the headers
 
     def merge_environment_settings(
@@ -57,15 +81,6 @@ class _Session(requests.Session):
     ) -> Any:
         # With `verify`, REQUESTS_CA_BUNDLE would replace the file that is named.
         return super().merge_environment_settings(url, proxies, stream, self._authority or True, cert)
-
-    def send(self, request: Any, **options: Any) -> requests.Response:
-        try:
-            return super().send(request, **{**options, "stream": True})  # what is answered is read where it is heard
-        except requests.RequestException as error:
-            if (heard := hush.heard) is not None:
-                late = isinstance(error, requests.ReadTimeout)
-                heard.answered, heard.after = NO_ANSWER if late else type(error).__name__, None
-            raise
 
 
 def _hear(response: requests.Response, **_: object) -> None:
