@@ -20,8 +20,11 @@ CHATTY = (
 CODES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
 PHRASES = {status.phrase: CODES[status] for status in HTTPStatus}
 
-GRPC_LIMIT = 4 * 1024 * 1024
-"""Bytes above which gRPC receivers refuse a message by default."""
+GRPC_LIMIT = 1_000_000
+"""Bytes above which a gRPC receiver that refuses a message is taken to refuse its size: many have 4 MiB, some less.
+
+Asked again, it would hold up all other spans for as long as a batch is kept.
+"""
 
 TOO_LARGE = {CODES[413]: 0, "RESOURCE_EXHAUSTED": GRPC_LIMIT, "OUT_OF_RANGE": GRPC_LIMIT}
 """The causes that may blame the size, and above how many bytes they do; gRPC has its two for more than that."""

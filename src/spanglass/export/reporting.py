@@ -124,7 +124,7 @@ class Receiver:
         return Sent(lost, REJECTED)
 
     def _failed(self, why: str, heard: Heard, spans: Sequence[ReadableSpan], size: int) -> Sent:
-        if too_large(why, size):
+        if too_large(why, size) and not (heard.after is not None and why in PASSING):
             self._once(
                 "size",
                 "spanglass: %s does not take a span of %.1f MB over %s (%s), and it is dropped: let the receiver take "
