@@ -189,15 +189,22 @@ def test_no_such_number(protocol: str, rejected: int) -> None:
         assert processor.dropped == min(max(rejected, 0), 1)
 
 
-def test_blank_header(caplog: pytest.LogCaptureFixture) -> None:
-    """A header without a value hides nothing of what a receiver says."""
-    answer = Answer(200, PROTOBUF, partial(0, "old").SerializeToString())
+SAID = [
+    ({"x": ""}, "old\nand slow", "(old and slow)"),
+    ({"authorization": "Bearer abcd1234"}, "no abcd1234", "(no __REDACTED__)"),
+]
+
+
+@pytest.mark.parametrize(("headers", "says", "told"), SAID)
+def test_told(headers: dict[str, str], says: str, told: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What a receiver says is told on one line, without what the headers hide, and with all that they do not."""
+    answer = Answer(200, PROTOBUF, partial(0, says).SerializeToString())
     with http_receiver(answer) as received:
-        receiver = open_exporter(resolve(received.url, HTTP, {"x": ""}, environ={}))
+        receiver = open_exporter(resolve(received.url, HTTP, headers, environ={}))
         receiver.send([SPAN])
         receiver.close()
 
-    assert ["(old)" in line for line in caplog.messages] == [True]
+    assert [told in line for line in caplog.messages] == [True]
 
 
 @pytest.mark.parametrize("protocol", [HTTP, GRPC])

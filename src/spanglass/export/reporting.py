@@ -21,6 +21,8 @@ PAUSE = 1.0
 """Seconds until a batch is sent again, where the receiver asks for none; the exporter has tried for some before."""
 LONGEST_WORD = 200
 """Characters of what a receiver says that are repeated."""
+SHORTEST_SECRET = 8
+"""Characters of a header's second word, below which it is no token."""
 TOO_LARGE_BATCH = CODES[413]
 UNFIT = "not to be encoded"
 REJECTED = "refused out of a batch that was taken"
@@ -111,7 +113,7 @@ class Receiver:
         lost = min(max(heard.rejected, 0), count)
         if not (lost or heard.said):
             return Sent()
-        said = scrub(heard.said, tuple(filter(None, self._target.headers.values())))[:LONGEST_WORD] or "no reason given"
+        said = " ".join(scrub(heard.said, self._secrets()).split())[:LONGEST_WORD] or "no reason given"
         self._once(
             "rejected",
             "spanglass: %s took a batch but not all of its spans, %d are lost (%s): this is said once."
@@ -122,6 +124,11 @@ class Receiver:
             said,
         )
         return Sent(lost, REJECTED)
+
+    def _secrets(self) -> tuple[str, ...]:
+        """Return what headers hold, whole and without the scheme of an `authorization`."""
+        values = [value for value in self._target.headers.values() if value]
+        return (*values, *(bare for value in values if len(bare := value.partition(" ")[2]) >= SHORTEST_SECRET))
 
     def _failed(self, why: str, heard: Heard, spans: Sequence[ReadableSpan], size: int) -> Sent:
         if too_large(why, size) and not (heard.after is not None and why in PASSING):
