@@ -131,6 +131,16 @@ def test_cut_answer(answer: str) -> None:
         assert (flushed, processor.dropped, len(requests)) == (True, 0, 1)
 
 
+def test_no_protobuf(caplog: pytest.LogCaptureFixture) -> None:
+    """An answer that says that it is protobuf, and is not, is a delivery of which nothing is said."""
+    with http_receiver(Answer(200, PROTOBUF, b"\xff\xff")) as received:
+        receiver = open_exporter(resolve(received.url, HTTP, environ={}))
+        sent = receiver.send([SPAN])
+        receiver.close()
+
+    assert (sent, received.spans, caplog.messages) == (Sent(), ["a"], [])
+
+
 def test_refused_and_then_not_answered() -> None:
     """A batch that was not answered in time is not sent again, though an attempt before had come to nothing."""
     with (

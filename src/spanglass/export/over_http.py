@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import requests
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no annotations
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -99,7 +100,8 @@ def _hear(response: requests.Response, **_: object) -> None:
         with suppress(requests.RequestException):  # where it is cut: the status has come, and that counts
             body = response.content
         if status == HTTPStatus.OK and body and "protobuf" in response.headers.get("content-type", ""):
-            heard.take(ExportTraceServiceResponse.FromString(body).partial_success)
+            with suppress(DecodeError):
+                heard.take(ExportTraceServiceResponse.FromString(body).partial_success)
     if heard.after is not None and heard.answered in PASSING:
         response.close()
         raise AskedForTimeError
