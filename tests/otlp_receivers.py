@@ -3,6 +3,7 @@
 import gzip
 import socket
 import socketserver
+import ssl
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,8 +84,8 @@ def partial(rejected: int, message: str) -> ExportTraceServiceResponse:
 
 
 @contextmanager
-def http_receiver(*answers: int | Answer) -> Iterator[Received]:
-    """Receive OTLP over HTTP; answer with statuses or more in their order and then with 200."""
+def http_receiver(*answers: int | Answer, tls: ssl.SSLContext | None = None) -> Iterator[Received]:
+    """Receive OTLP over HTTP, or HTTPS; answer with statuses or more in their order and then with 200."""
     received = Received()
     to_come = [answer if isinstance(answer, Answer) else Answer(answer) for answer in answers]
 
@@ -109,6 +110,8 @@ def http_receiver(*answers: int | Answer) -> Iterator[Received]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Post) as server:
         received.port = server.server_port
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

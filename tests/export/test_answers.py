@@ -142,7 +142,7 @@ def test_too_large_a_batch(caplog: pytest.LogCaptureFixture) -> None:
     assert (flushed, received.spans, len(received.paths), processor.dropped, caplog.messages) == (
         True,
         ["a", "b", "c"],
-        3,
+        2,
         0,
         [],
     )

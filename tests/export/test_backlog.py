@@ -84,6 +84,19 @@ def test_halves() -> None:
     assert (sent, backlog.full_batch) == ([4, 1, 1], True)
 
 
+def test_halves_recover() -> None:
+    """Once what was too large has left, batches are not so small that each span would be alone."""
+    backlog = Backlog(Limits())
+    for span in spans(*"abcdef"):
+        backlog.put(span, span_bytes(span))
+    backlog.halve(2)
+    sent = [len(backlog.first())]
+    backlog.let_go(1)
+    sent.append(len(backlog.first()))
+
+    assert (sent, backlog.full_batch) == ([1, 5], False)
+
+
 def test_limits() -> None:
     """The limits are read from the variables of the SDK's batch processor."""
     variables = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BSP_MAX_QUEUE_SIZE": " 7 "}

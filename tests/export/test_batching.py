@@ -39,9 +39,11 @@ class Gate:
 
 
 @contextmanager
-def processing(limits: Limits, *, is_open: bool = True) -> Iterator[tuple[Gate, BatchProcessor, trace.Tracer]]:
+def processing(
+    limits: Limits, *, is_open: bool = True, gate: Gate | None = None
+) -> Iterator[tuple[Gate, BatchProcessor, trace.Tracer]]:
     """Process spans until the end of the block."""
-    gate = Gate()
+    gate = gate or Gate()
     if is_open:
         gate.opened.set()
     processor = BatchProcessor(gate, limits)
@@ -78,6 +80,23 @@ def test_delay() -> None:
         end(tracer, "a")
 
         assert gate.entered.wait(20)
+
+
+def test_small_queue() -> None:
+    """A queue that is smaller than a batch is sent as soon as it is full, instead of dropping what comes next."""
+    with processing(Limits(NEVER, 2, 50)) as (gate, _, tracer):
+        end(tracer, "a", "b")
+
+        assert gate.entered.wait(20)
+
+
+def test_long_delay() -> None:
+    """However long the delay is, what is flushed leaves."""
+    with processing(Limits(10**30, 100, 50)) as (gate, processor, tracer):
+        end(tracer, "a")
+        flushed = processor.force_flush()
+
+    assert (flushed, gate.batches) == (True, [["a"]])
 
 
 def test_full_queue(caplog: pytest.LogCaptureFixture) -> None:
@@ -212,6 +231,27 @@ def test_patience() -> None:
         flushed = processor.force_flush()
 
     assert (flushed, gate.batches, processor.losses) == (False, [["a"], ["a"], ["b"]], {"UNAVAILABLE": 1})
+
+
+class Refusing(Gate):
+    """A receiver that has no time for whatever comes with a span of that name."""
+
+    def send(self, spans: Sequence[ReadableSpan]) -> Sent:
+        """Refuse the batch, or take it."""
+        super().send(spans)
+        return Sent(why="UNAVAILABLE", again=0.01) if spans[0].name == "a" else Sent()
+
+
+def test_patience_with_what_came_later() -> None:
+    """What came to a batch after it was first refused is not dropped with it."""
+    with processing(Limits(NEVER, 100, 50, patience=0.2), gate=Refusing()) as (gate, processor, tracer):
+        end(tracer, "a")
+        processor.hurry()
+        gate.entered.wait(20)
+        end(tracer, "b")
+        flushed = processor.force_flush()
+
+    assert (flushed, gate.batches[-1], processor.losses) == (False, ["b"], {"UNAVAILABLE": 1})
 
 
 def test_shutdown_does_not_wait_for_a_receiver_that_cannot() -> None:

@@ -46,6 +46,14 @@ def test_too_large_over_grpc(caplog: pytest.LogCaptureFixture) -> None:
     )
 
 
+def test_too_large_for_a_smaller_limit() -> None:
+    """A span that a gRPC receiver with a lower limit refuses is given up, and holds up no other."""
+    with grpc_receiver(grpc.StatusCode.RESOURCE_EXHAUSTED) as received:
+        outcome = ship(received, "grpc", 1_100_000, 1)
+
+    assert outcome == (False, ["1"], 1)
+
+
 def test_too_large_over_http(caplog: pytest.LogCaptureFixture) -> None:
     """A span that a receiver refuses for its size over HTTP is told as such, and the receiver not as out of reach."""
     with http_receiver(413) as received:

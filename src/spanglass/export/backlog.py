@@ -16,6 +16,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from spanglass.export.sizes import origin_bytes
 from spanglass.guard import guard
 
+FLOOR = 65_536
+"""Bytes below which batches stay halved no longer than until one of them is settled: every span would go alone."""
+
 
 class Limits(NamedTuple):
     """How much is gathered: milliseconds between batches, spans in the queue and in a batch, bytes in either.
@@ -66,7 +69,7 @@ class Backlog:
     @property
     def full_batch(self) -> bool:
         """Whether a batch waits that need not wait for more."""
-        return len(self._spans) >= self._limits.batch or self._bytes >= self._batch_bytes
+        return len(self._spans) >= min(self._limits.batch, self._limits.queue) or self._bytes >= self._batch_bytes
 
     def refusal(self, size: int) -> str | None:
         """Return why a span of `size` bytes finds no place, and None where it does."""
@@ -112,6 +115,7 @@ class Backlog:
         """Have the first `count` spans leave the queue."""
         for _ in range(count):
             self._bytes -= self._spans.popleft()[1]
+        self._batch_bytes = max(self._batch_bytes, min(FLOOR, self._limits.batch_bytes))
 
     def clear(self) -> None:
         """Let all go."""

@@ -71,6 +71,7 @@ class BatchProcessor(SpanProcessor):
         self._ended = self._settled = self._goal = 0
         self._paused_until = 0.0
         self._refused_since: float | None = None
+        self._refused = 0
         self._told: set[str] = set()
         self._worker = threading.Thread(target=self._work, name="spanglass-export", daemon=True)
         if not self._closed:
@@ -155,7 +156,7 @@ class BatchProcessor(SpanProcessor):
         with self._changed:
             while not self._closed and (rest := self._paused_until - time.monotonic()) > 0:
                 self._changed.wait(rest)
-            self._changed.wait_for(self._due, self._limits.delay / 1000)
+            self._changed.wait_for(self._due, min(self._limits.delay / 1000, threading.TIMEOUT_MAX))
             return self._queue.first()
 
     def _due(self) -> bool:
@@ -172,15 +173,17 @@ class BatchProcessor(SpanProcessor):
                 self._queue.halve(len(batch))
             elif sent.again is None:
                 self._settle(len(batch), sent)
-            elif self._closed or self._impatient():
-                self._settle(len(batch), Sent(len(batch), sent.why))
+            elif self._closed or self._impatient(len(batch)):
+                count = len(batch) if self._closed else min(len(batch), self._refused)
+                self._settle(count, Sent(count, sent.why))
             else:
                 self._paused_until = time.monotonic() + min(sent.again, self._limits.patience)
 
-    def _impatient(self) -> bool:
-        """Whether the first of the queue has been refused for too long."""
+    def _impatient(self, count: int) -> bool:
+        """Whether the first of the queue have been refused for too long; what came to their batch later has not."""
         now = time.monotonic()
-        self._refused_since = self._refused_since or now
+        if self._refused_since is None:
+            self._refused_since, self._refused = now, count
         return now - self._refused_since >= self._limits.patience
 
     def _settle(self, count: int, sent: Sent) -> None:

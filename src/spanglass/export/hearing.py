@@ -20,8 +20,11 @@ CHATTY = (
 CODES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
 PHRASES = {status.phrase: CODES[status] for status in HTTPStatus}
 
-GRPC_LIMIT = 4 * 1024 * 1024
-"""Bytes above which gRPC receivers refuse a message by default."""
+GRPC_LIMIT = 1_000_000
+"""Bytes above which a gRPC receiver that refuses a message is taken to refuse its size: many have 4 MiB, some less.
+
+Asked again, it would hold up all other spans for as long as a batch is kept.
+"""
 
 TOO_LARGE = {CODES[413]: 0, "RESOURCE_EXHAUSTED": GRPC_LIMIT, "OUT_OF_RANGE": GRPC_LIMIT}
 """The causes that may blame the size, and above how many bytes they do; gRPC has its two for more than that."""
@@ -29,12 +32,15 @@ TOO_LARGE = {CODES[413]: 0, "RESOURCE_EXHAUSTED": GRPC_LIMIT, "OUT_OF_RANGE": GR
 PASSING = {
     *(CODES[status] for status in (429, 502, 503, 504)),
     *("UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "CANCELLED", "OUT_OF_RANGE", "DATA_LOSS"),
-    *("ConnectionError", "ConnectTimeout"),
+    *("ConnectionError", "ConnectTimeout", "ProxyError"),
 }
 """The causes that may pass, as OTLP 1.5 lists them, so that the batch is worth sending again.
 
 Not among them is an answer that came too late: the batch may have been taken, and would arrive twice.
 """
+
+
+NO_ANSWER = "no answer in time"
 
 
 class TooLargeError(Exception):
@@ -56,7 +62,8 @@ class PartialSuccess(Protocol):
 class Heard:
     """What came of one export.
 
-    `records` are the log's; `answered` is the last status; `rejected` spans were not taken though the batch was, and
+    `records` are the log's; `answered` is what the last attempt came to, a status or the kind of exception, which goes
+    before the log, since a program may have turned that off; `rejected` spans were not taken though the batch was, and
     `said` is why, or what else the receiver has to say; `after` is how many seconds it asks to wait, `moved` the status
     by which it leads elsewhere.
     """
@@ -71,8 +78,12 @@ class Heard:
     @property
     def why(self) -> str:
         """Why sending failed: a status, or the kind of exception."""
-        asked = self.answered if self.after is not None else None
-        return self.moved or asked or cause(self.records) or self.answered or "no answer in time"
+        return self.moved or self.answered or cause(self.records) or NO_ANSWER
+
+    @property
+    def failing(self) -> bool:
+        """Whether an attempt has come to nothing."""
+        return bool(self.records) or not (self.answered or "2").startswith("2")
 
     def take(self, answer: PartialSuccess) -> None:
         """Hear an answer that says yes, but."""

@@ -1,13 +1,17 @@
 """OTLP over gRPC: OpenTelemetry's exporter, and what a receiver answers that it does not read."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # it has no annotations
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no annotations
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # generated
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # generated
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.environment_variables import OTEL_EXPORTER_OTLP_TRACES_TIMEOUT
 
 from spanglass.export.endpoint import Target
 from spanglass.export.hearing import AskedForTimeError, hush
@@ -20,10 +24,14 @@ COMPRESSION = {
     "deflate": grpc.Compression.Deflate,
 }
 DETAILS = "grpc-status-details-bin"
+TAKEN = {"DEADLINE_EXCEEDED"}
+"""After which the batch may have been taken, so that the exporter, which would send it again, is left."""
 
 
 def exporter(target: Target) -> OTLPSpanExporter:
     """Return OpenTelemetry's exporter to `target`, with its answers heard."""
+    if not os.environ.get(OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, "unset").strip():
+        del os.environ[OTEL_EXPORTER_OTLP_TRACES_TIMEOUT]  # blank, it says nothing, but the exporter fails of it
     made = OTLPSpanExporter(
         endpoint=target.url,
         insecure=target.url.startswith("http://"),
@@ -69,8 +77,9 @@ class _Listening:
         except grpc.RpcError as error:
             if heard is not None:
                 with guard:
-                    heard.answered, heard.after = error.code().name, _seconds(error)
-                if heard.after is not None:
+                    heard.answered, heard.after = error.code().name, None
+                    heard.after = _seconds(error)
+                if heard.after is not None or heard.answered in TAKEN:
                     raise AskedForTimeError from error
             raise
         with guard:
@@ -82,8 +91,8 @@ class _Listening:
 def _seconds(error: Any) -> float | None:
     """Return how long a receiver asks to wait: `RetryInfo` in the details of the status, as OTLP 1.5 says."""
     details = next((value for name, value in error.trailing_metadata() or () if name == DETAILS), b"")
-    for detail in Status.FromString(details).details:
-        info = RetryInfo()
-        if detail.Unpack(info):
-            return float(info.retry_delay.ToTimedelta().total_seconds())
+    info = RetryInfo()
+    with suppress(DecodeError):
+        if any(detail.Unpack(info) for detail in Status.FromString(details).details):
+            return max(0.0, float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9))
     return None

@@ -1,31 +1,34 @@
 """OTLP over HTTP: OpenTelemetry's exporter, and what a receiver answers that it does not read."""
 
 import os
+from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import requests
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no annotations
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from spanglass.export.endpoint import Target
-from spanglass.export.hearing import CODES, PASSING, AskedForTimeError, hush
+from spanglass.export.hearing import CODES, NO_ANSWER, PASSING, AskedForTimeError, hush
 from spanglass.guard import guard
 
 PROVIDERS = (
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",
 )
-"""Variables by which a program brings a session of its own, whose answers are not heard."""
+"""Variables by which a program brings a session of its own."""
 
 
 def exporter(target: Target) -> OTLPSpanExporter:
     """Return OpenTelemetry's exporter to `target`, with its answers heard."""
     files = target.transport.files
-    return OTLPSpanExporter(
+    session = None if any(map(os.environ.get, PROVIDERS)) else _Session(files.authority)
+    made = OTLPSpanExporter(
         endpoint=target.url,
         certificate_file=files.authority,
         client_key_file=files.key,
@@ -33,21 +36,52 @@ def exporter(target: Target) -> OTLPSpanExporter:
         headers=dict(target.headers),
         timeout=target.transport.timeout,
         compression=Compression(target.transport.compression),
-        session=None if any(map(os.environ.get, PROVIDERS)) else _Session(),
+        session=session,
     )
+    with guard:
+        _listen(session or _brought(made))
+    return made
+
+
+def _brought(made: Any) -> Any:
+    """Return the session that a program brings: there is no public way to it, and it is in one of two places."""
+    return getattr(made, "_session", None) or made._client._transport._session  # noqa: SLF001  # see above
+
+
+def _listen(session: Any) -> None:
+    session.hooks["response"].append(_hear)
+    send = session.send
+
+    def listening(request: Any, **options: Any) -> requests.Response:
+        try:
+            return cast("requests.Response", send(request, **{**options, "stream": True}))  # `_hear` reads it
+        except requests.RequestException as error:
+            if (heard := hush.heard) is not None:
+                late = isinstance(error, requests.ReadTimeout)
+                heard.answered, heard.after = NO_ANSWER if late else type(error).__name__, None
+            raise
+
+    session.send = listening
 
 
 class _Session(requests.Session):
-    """A session whose answers are heard, and in which nothing goes before what the program asks for."""
+    """A session in which nothing goes before what the program asks for."""
 
-    def __init__(self) -> None:
+    def __init__(self, authority: str | None) -> None:
         super().__init__()
-        self.hooks["response"].append(_hear)
+        self._authority = authority
         self.auth = lambda request: request  # else a .netrc would replace the headers
 
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        named = self.verify if isinstance(self.verify, str) else None  # else REQUESTS_CA_BUNDLE would replace it
-        return super().merge_environment_settings(url, proxies, stream, named if verify is None else verify, cert)
+    def merge_environment_settings(
+        self,
+        url: Any,
+        proxies: Any,
+        stream: Any,
+        verify: Any,  # noqa: ARG002  # with older exporters it is "" where the variable is, and would verify nothing
+        cert: Any,
+    ) -> Any:
+        # With `verify`, REQUESTS_CA_BUNDLE would replace the file that is named.
+        return super().merge_environment_settings(url, proxies, stream, self._authority or True, cert)
 
 
 def _hear(response: requests.Response, **_: object) -> None:
@@ -56,14 +90,18 @@ def _hear(response: requests.Response, **_: object) -> None:
         return
     with guard:
         status = response.status_code
-        heard.answered = CODES.get(status)
+        heard.answered = CODES.get(status, str(status))
         heard.after = _seconds(response.headers.get("retry-after", ""))
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            heard.moved = CODES.get(status)
+            heard.moved = heard.answered
         elif response.request.method == "POST":  # what went on without its body has not arrived, whatever answers
             heard.moved = None
-        if status == HTTPStatus.OK and response.content and "protobuf" in response.headers.get("content-type", ""):
-            heard.take(ExportTraceServiceResponse.FromString(response.content).partial_success)
+        body = b""
+        with suppress(requests.RequestException):  # where it is cut: the status has come, and that counts
+            body = response.content
+        if status == HTTPStatus.OK and body and "protobuf" in response.headers.get("content-type", ""):
+            with suppress(DecodeError):
+                heard.take(ExportTraceServiceResponse.FromString(body).partial_success)
     if heard.after is not None and heard.answered in PASSING:
         response.close()
         raise AskedForTimeError
@@ -75,7 +113,7 @@ def _seconds(text: str) -> float | None:
         return float(text)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=timezone.utc)

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spanglass.credentials import scrub
+from spanglass.export.encoding import encodable
 from spanglass.export.endpoint import Target
 from spanglass.export.hearing import CODES, PASSING, AskedForTimeError, Heard, TooLargeError, hush, too_large
 from spanglass.export.sizes import origin_bytes, span_bytes
@@ -20,7 +21,10 @@ PAUSE = 1.0
 """Seconds until a batch is sent again, where the receiver asks for none; the exporter has tried for some before."""
 LONGEST_WORD = 200
 """Characters of what a receiver says that are repeated."""
+SHORTEST_SECRET = 8
+"""Characters of a header's second word, below which it is no token."""
 TOO_LARGE_BATCH = CODES[413]
+UNFIT = "not to be encoded"
 REJECTED = "refused out of a batch that was taken"
 
 
@@ -56,7 +60,7 @@ class Receiver:
     def failing(self) -> bool:
         """Whether the last attempt came to nothing; false while the first one is still waited for."""
         under_way = self._under_way
-        return self._failing or (under_way is not None and bool(under_way.records))
+        return self._failing or (under_way is not None and under_way.failing)
 
     def send(self, spans: Sequence[ReadableSpan]) -> Sent:
         """Send one batch; a failure of any kind is a result and never an exception."""
@@ -64,23 +68,35 @@ class Receiver:
         with guard:
             size = span_bytes(spans[0]) + origin_bytes(spans[0]) if len(spans) == 1 else 0
         delivered = False
-        why = None
         with hush.listening(size) as heard, guard:
             self._under_way = heard
             try:
                 delivered = self._exporter.export(spans) is SpanExportResult.SUCCESS
             except OSError as error:  # what older exporters raise where a connection fails
-                why = type(error).__name__
+                heard.answered = heard.answered or type(error).__name__
             except TooLargeError as error:
-                why = str(error)
-            except AskedForTimeError:
-                why = heard.answered
+                heard.answered = str(error)
+            except (AskedForTimeError, ValueError, TypeError):  # the last two of a span that cannot be encoded
+                pass
             self._under_way = None
             if self._closing:
                 self._exporter.shutdown()
         if delivered and heard.moved is None:
-            return self._delivered(heard)
-        return self._failed(why or heard.why, heard, spans, size)
+            return self._delivered(heard, len(spans))
+        if heard.answered is None and len(fitting := encodable(spans)) < len(spans):
+            return self._send_fitting(fitting, len(spans) - len(fitting))
+        return self._failed(heard.why, heard, spans, size)
+
+    def _send_fitting(self, spans: Sequence[ReadableSpan], unfit: int) -> Sent:
+        self._once(
+            "unfit",
+            "spanglass: %d spans cannot be encoded for %s, as with half a character in a name, and are dropped: this "
+            "is said once.",
+            unfit,
+            self._target.shown,
+        )
+        sent = self.send(spans) if spans else Sent()
+        return sent if sent.halves or sent.again is not None else Sent(sent.lost + unfit, sent.why or UNFIT)
 
     def close(self) -> None:
         """Close the exporter, or have `send` close it that is still under way, and counts as not answered."""
@@ -90,26 +106,32 @@ class Receiver:
         else:
             self._exporter.shutdown()
 
-    def _delivered(self, heard: Heard) -> Sent:
+    def _delivered(self, heard: Heard, count: int) -> Sent:
         if self._failing:
             self._failing = False
             log.info("spanglass: spans reach %s again.", self._target.shown)
-        if not (heard.rejected or heard.said):
+        lost = min(max(heard.rejected, 0), count)
+        if not (lost or heard.said):
             return Sent()
-        said = scrub(heard.said, tuple(self._target.headers.values()))[:LONGEST_WORD] or "no reason given"
+        said = " ".join(scrub(heard.said, self._secrets()).split())[:LONGEST_WORD] or "no reason given"
         self._once(
             "rejected",
             "spanglass: %s took a batch but not all of its spans, %d are lost (%s): this is said once."
-            if heard.rejected
+            if lost
             else "spanglass: %s took a batch, %d spans of it are lost, and warns (%s): this is said once.",
             self._target.shown,
-            heard.rejected,
+            lost,
             said,
         )
-        return Sent(heard.rejected, REJECTED)
+        return Sent(lost, REJECTED)
+
+    def _secrets(self) -> tuple[str, ...]:
+        """Return what headers hold, whole and without the scheme of an `authorization`."""
+        values = [value for value in self._target.headers.values() if value]
+        return (*values, *(bare for value in values if len(bare := value.partition(" ")[2]) >= SHORTEST_SECRET))
 
     def _failed(self, why: str, heard: Heard, spans: Sequence[ReadableSpan], size: int) -> Sent:
-        if too_large(why, size):
+        if too_large(why, size) and not (heard.after is not None and why in PASSING):
             self._once(
                 "size",
                 "spanglass: %s does not take a span of %.1f MB over %s (%s), and it is dropped: let the receiver take "

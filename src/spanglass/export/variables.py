@@ -1,8 +1,9 @@
 """The `OTEL_EXPORTER_OTLP_*` variables of the traces, each read once and checked before anything is opened."""
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+import ssl
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from opentelemetry.sdk.environment_variables import (
 )
 
 COMPRESSIONS = ("none", "gzip", "deflate")
+PAIR = "give the PEM files of a certificate and of its key, without a passphrase"
 
 
 class Given(NamedTuple):
@@ -56,11 +58,7 @@ def transport(environ: Mapping[str, str] = os.environ) -> Transport:
     return Transport(
         _compression(first(environ, OTEL_EXPORTER_OTLP_TRACES_COMPRESSION, OTEL_EXPORTER_OTLP_COMPRESSION)),
         _timeout(first(environ, OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, OTEL_EXPORTER_OTLP_TIMEOUT)),
-        Files(
-            _file(first(environ, OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE, OTEL_EXPORTER_OTLP_CERTIFICATE)),
-            _file(first(environ, OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY, OTEL_EXPORTER_OTLP_CLIENT_KEY)),
-            _file(first(environ, OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)),
-        ),
+        _files(environ),
     )
 
 
@@ -83,6 +81,34 @@ def _timeout(given: Given | None) -> float:
         message = f"{given.source} cannot be {given.text!r}: use a number of seconds above 0."
         raise ValueError(message)
     return seconds
+
+
+def _files(environ: Mapping[str, str]) -> Files:
+    """Load the files as an exporter will: gRPC ends the process where of a key and its certificate one is missing."""
+    authority = first(environ, OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE, OTEL_EXPORTER_OTLP_CERTIFICATE)
+    key = first(environ, OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY, OTEL_EXPORTER_OTLP_CLIENT_KEY)
+    certificate = first(environ, OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)
+    files = Files(_file(authority), _file(key or certificate), _file(certificate))  # one file may hold both
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if authority is not None:
+        with _loading(authority, "has no certificate in it that can be read: give the path of a PEM file."):
+            context.load_verify_locations(authority.text)
+    if key is not None and certificate is None:
+        message = f"{key.source} is a key without its certificate: set {OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE} as well."
+        raise ValueError(message)
+    if certificate is not None:
+        with _loading(key or certificate, f"cannot be loaded{' with the client certificate' if key else ''}: {PAIR}."):
+            context.load_cert_chain(certificate.text, files.key, password=str)
+    return files
+
+
+@contextmanager
+def _loading(given: Given, fault: str) -> Generator[None]:
+    try:
+        yield
+    except ssl.SSLError:
+        message = f"{given.source} {fault}"
+        raise ValueError(message) from None
 
 
 def _file(given: Given | None) -> str | None:
