@@ -388,10 +388,10 @@ def test_sigterm(first: bool, own: str, status: int, expected: list[str]) -> Non
 
 
 STREAM = """
-from spanglass.calls.unfinished import hold, lose
+from spanglass.calls.unfinished import hold, lose, release
 class Stream:
     def settle(self, outcome, error, at): span(outcome)
-    def abandon(self): span("open")
+    def abandon(self): release(self); span("open")
 """
 
 
@@ -417,6 +417,41 @@ def test_exit_by_exception() -> None:
         status, _, _ = run("configure(endpoint=URL); span('a'); raise SystemExit(4)", received.url)
 
     assert (status, received.spans) == (4, ["a"])
+
+
+def test_late() -> None:
+    """What ends after the last moment, in what was to run at exit before, is sent at once, or told where that fails."""
+    script = """
+import atexit
+atexit.register(lambda: [span("late"), span("later")])
+configure(endpoint=URL)
+"""
+    with http_receiver() as received, http_receiver(401) as refusing:
+        outcome = [run(script, received.url), run(script, refusing.url)]
+    place = f"{refusing.url}/v1/traces"
+    said = lines(
+        unreached(place, "http/protobuf", "401 Unauthorized"),
+        "spanglass: spans ended after the last ones were sent, and are lost: end them before; this is said once.",
+    )
+
+    assert (outcome, received.spans) == ([NOTHING, (0, None, said)], ["late", "later"])
+
+
+def test_other_headers() -> None:
+    """Headers of a second call for the same endpoint are not sent, and told once."""
+    script = """
+configure(endpoint=URL, headers={"a": "1"}); configure(endpoint=URL); configure(endpoint=URL, headers={"a": "1"})
+for number in range(2): configure(endpoint=URL, headers={"a": "2"})
+span("a")
+"""
+    with http_receiver() as received:
+        outcome = run(script, received.url)
+    said = (
+        f"spanglass: configure() sends to {received.url}/v1/traces already and keeps the headers of the first call: "
+        "give them all there."
+    )
+
+    assert (outcome, [sent["a"] for sent in received.headers]) == ((0, None, lines(said)), ["1"])
 
 
 def test_fork() -> None:

@@ -14,7 +14,7 @@ from needed import binary
 from otelcol import Collector, otelcol
 from processes import wait_until
 
-from otlp_receivers import lost, unreached
+from otlp_receivers import lost, relay, unreached
 from spanglass.testing import OpenAIServer
 
 pytestmark = pytest.mark.backend
@@ -115,13 +115,17 @@ ENDED = "not sent before the end"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("compression", ["none", "gzip"])
-def test_compressed(tmp_path: Path, protocol: str, compression: str) -> None:
-    """The Collector takes batches as the variable has them compressed."""
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"])
+def test_compressed(tmp_path: Path, protocol: str, variable: str) -> None:
+    """The Collector takes batches that a variable has compressed, which are a good deal smaller on the wire."""
+    sizes: list[int] = []
     with otelcol(binary("otelcol"), tmp_path) as collector:
-        ran = run(**base(collector, protocol), OTEL_EXPORTER_OTLP_COMPRESSION=compression)
+        for more in ({}, {variable: "gzip"}):
+            with relay(int(collector.endpoints[protocol].rpartition(":")[2])) as wire:
+                ran = run(**base(collector, protocol) | {"OTEL_EXPORTER_OTLP_ENDPOINT": wire.url} | more)
+                sizes.append(wire.sent)
 
-        assert (ran, came(collector)) == (FINE, ["ChatCompletion"])
+        assert (ran, came(collector), sizes[1] < 0.8 * sizes[0]) == (FINE, ["ChatCompletion"] * 2, True)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -38,7 +38,7 @@ def ship(rotel: Rotel, protocol: str, *sizes: int) -> tuple[bool, int, list[str]
     provider.add_span_processor(processor)
     end(provider, *sizes)
     flushed = processor.force_flush(5000)  # the exporter itself would be busy longer with one refusal
-    processor.shutdown(0)
+    processor.close(0)
     wait_until(lambda: len(names(rotel)) >= len(sizes) - processor.dropped, "the spans to leave Rotel", seconds=10)
     return flushed, processor.dropped, names(rotel)
 

@@ -30,7 +30,7 @@ def sending(
     try:
         yield processor, provider.get_tracer("test")
     finally:
-        processor.shutdown(0)
+        processor.close(0)
 
 
 BUSY = [
@@ -132,6 +132,16 @@ def test_moved(status: int, caplog: pytest.LogCaptureFixture) -> None:
     assert (flushed, received.spans, dict(processor.losses), told) == (False, ["b"], {why: 1}, [True])
 
 
+def test_page(caplog: pytest.LogCaptureFixture) -> None:
+    """A receiver that answers with a page, as a login without a redirect does, has not taken the spans."""
+    page = Answer(200, {"Content-Type": "text/html; charset=utf-8"}, b"\n<!doctype html><title>Log in</title>")
+    with http_receiver(page) as received, sending(received, HTTP) as (processor, tracer):
+        tracer.start_span("a").end()
+        flushed = processor.force_flush()
+
+    assert (flushed, dict(processor.losses), len(caplog.messages)) == (False, {"an HTML page": 1}, 1)
+
+
 def test_too_large_a_batch(caplog: pytest.LogCaptureFixture) -> None:
     """Spans that a receiver refuses together arrive in smaller batches, and nobody says anything."""
     with http_receiver(413) as received, sending(received, HTTP) as (processor, tracer):
@@ -168,9 +178,17 @@ def test_compression(protocol: str, compression: str, small: bool) -> None:  # n
 
 MALFORMED = [
     ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli", "cannot be 'brotli': use one of none, gzip, deflate."),
-    ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "soon", "cannot be 'soon': use a number of seconds above 0."),
-    ("OTEL_EXPORTER_OTLP_TIMEOUT", "nan", "cannot be 'nan': use a number of seconds above 0."),
-    ("OTEL_EXPORTER_OTLP_TIMEOUT", "0", "cannot be '0': use a number of seconds above 0."),
+    (
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+        "soon",
+        "cannot be 'soon': use a number of seconds above 0, and of no more than a day.",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        "nan",
+        "cannot be 'nan': use a number of seconds above 0, and of no more than a day.",
+    ),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "0", "cannot be '0': use a number of seconds above 0, and of no more than a day."),
     (
         "OTEL_EXPORTER_OTLP_CERTIFICATE",
         "/nowhere.pem",

@@ -180,7 +180,7 @@ def test_shutdown_keeps_its_limit() -> None:
         end(tracer, "a", "b")
         gate.entered.wait(20)
         end(tracer, "c")
-        processor.shutdown(0)
+        processor.close(0)
         end(tracer, "late")
 
         assert (processor.dropped, processor.losses) == (4, {"not sent before the end": 3, "ended after the end": 1})

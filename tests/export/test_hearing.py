@@ -39,7 +39,7 @@ def sending(url: str, protocol: str, **variables: str) -> Iterator[tuple[BatchPr
     try:
         yield processor, provider.get_tracer("test")
     finally:
-        processor.shutdown(0)
+        processor.close(0)
 
 
 @contextmanager

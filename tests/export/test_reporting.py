@@ -23,7 +23,7 @@ def ship(received: Received, protocol: str, *sizes: int) -> tuple[bool, list[str
     for size in sizes:
         provider.get_tracer("test").start_span(str(size), attributes={"text": "a" * size}).end()
     flushed = processor.force_flush(4000)
-    processor.shutdown(0)
+    processor.close(0)
     return flushed, received.spans, processor.dropped
 
 

@@ -26,9 +26,13 @@ log = logging.getLogger("spanglass")
 GRACE = 5.0
 """Seconds that shutting down may wait for a receiver."""
 
+BRIEF = 1500
+"""Milliseconds that the end of a span may take, after the last moment of the program."""
+
 FULL = "the queue was full"
 ENDED = "not sent before the end"
 LATE = "ended after the end"
+TOO_LATE = "spanglass: spans ended after the last ones were sent, and are lost: end them before; this is said once."
 FAULT = "a fault of spanglass"
 
 
@@ -56,7 +60,7 @@ class BatchProcessor(SpanProcessor):
     def __init__(self, receiver: Sending, limits: Limits | None = None) -> None:
         self._receiver = receiver
         self._limits = limits or Limits.load()
-        self._closed = False
+        self._closed = self._retired = False
         self._begin()
         if hasattr(os, "register_at_fork"):
             begin = weakref.WeakMethod(self._begin)
@@ -69,6 +73,7 @@ class BatchProcessor(SpanProcessor):
         self._changed = threading.Condition()
         self._queue = Backlog(self._limits)
         self._ended = self._settled = self._goal = 0
+        self._leaving = False
         self._paused_until = 0.0
         self._refused_since: float | None = None
         self._refused = 0
@@ -101,10 +106,21 @@ class BatchProcessor(SpanProcessor):
             if self._closed or refusal:
                 self._drop_newest(refusal)
                 return
+            waited = not self._queue.full_batch
             self._queue.put(span, size)
             self._ended += 1
-            if self._queue.full_batch:
+            if waited and self._queue.full_batch:
                 self._changed.notify_all()
+        if self._leaving and threading.current_thread() is not self._worker:
+            self._send_at_once()
+
+    def leave(self) -> None:
+        """Send what ends from here on at once, and wait for it: nobody else will."""
+        self._leaving = True
+
+    def retire(self) -> None:
+        """Take no span any more, and count none: what ends from here on is for others."""
+        self._retired = True
 
     def hurry(self, *, last: bool = False) -> int:
         """Have all that has ended sent now; returns its count, and does not wait.
@@ -126,7 +142,17 @@ class BatchProcessor(SpanProcessor):
             settled = self._changed.wait_for(lambda: self._settled >= goal, timeout_millis / 1000)
             return settled and self.dropped == before
 
-    def shutdown(self, timeout: float = GRACE) -> None:
+    def shutdown(self) -> None:
+        """Send what is queued within five seconds, drop the rest, and close the exporter.
+
+        A program that is leaving may still end spans: then nothing is closed.
+        """
+        if self._leaving:
+            self.force_flush(int(GRACE * 1000))
+        else:
+            self.close()
+
+    def close(self, timeout: float = GRACE) -> None:
         """Send what is queued within `timeout` seconds, drop the rest, and close the exporter."""
         with self._changed:
             if self._closed:
@@ -139,11 +165,21 @@ class BatchProcessor(SpanProcessor):
         with guard:
             self._receiver.close()
 
+    def _send_at_once(self) -> None:
+        if not self.force_flush(BRIEF):
+            self.close(0)
+            self._say(TOO_LATE)
+
     def _drop_newest(self, why: str | None) -> None:
+        if self._retired:
+            return
         self.losses[LATE if self._closed else FULL] += 1
-        if why and not self._closed and why not in self._told:
-            self._told.add(why)
-            log.warning(why)
+        self._say(TOO_LATE if self._closed else why)
+
+    def _say(self, text: str | None) -> None:
+        if text and text not in self._told:
+            self._told.add(text)
+            log.warning(text)
 
     def _work(self) -> None:
         with suppress_instrumentation():

@@ -6,7 +6,6 @@ None of these is imported here: which are loaded is looked up, and again in each
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -53,23 +52,8 @@ def _join(util: ModuleType, process: ModuleType, finish: Act) -> None:
     """Have a library's children call `finish` at their end; each forgets at its begin what its parent wanted so."""
 
     def at_end(finish: Act) -> None:
-        util.Finalize(None, _leave, args=(finish,), exitpriority=LAST)
+        util.Finalize(None, finish, exitpriority=LAST)
 
     util.register_after_fork(finish, at_end)
     if process.current_process().name != "MainProcess":
         at_end(finish)
-
-
-def _leave(finish: Act) -> None:
-    """Finish now, and once more after the threads that the child still waits for."""
-    finish()
-    here = threading.current_thread()
-    others = [thread for thread in threading.enumerate() if thread is not here and not thread.daemon]
-    if others:
-        threading.Thread(target=_outlast, args=(others, finish), name="spanglass-leaving").start()
-
-
-def _outlast(threads: list[threading.Thread], finish: Act) -> None:
-    for thread in threads:
-        thread.join()
-    finish()

@@ -18,7 +18,8 @@ class ForkableReceiver:
     """Sends by what `reopen` returns, which is called at once, and again in each forked process that sends.
 
     Parent and child would write into one connection otherwise. A fork waits for an export that is under way, because
-    gRPC is of no use in a child that was forked in the midst of a call; but not long for a receiver that is slow.
+    gRPC is of no use in a child that was forked in the midst of a call, and may crash there; but not long for a receiver
+    that is slow: gRPC's call is then broken off and goes again.
     """
 
     def __init__(self, reopen: Callable[[], Receiver]) -> None:
@@ -58,8 +59,12 @@ class ForkableReceiver:
 
     def _pause(self) -> None:
         left = self._began + PATIENCE - time.monotonic()
-        if self._sending.acquire(timeout=max(0.0, left)):
+        if self._sending.acquire(timeout=max(0.0, left)) or self._broken_off():
             self._pausing.add(get_ident())
+
+    def _broken_off(self) -> bool:
+        receiver = self._receiver
+        return receiver is not None and receiver.break_off() and self._sending.acquire(timeout=PATIENCE)
 
     def _go_on(self) -> None:
         if get_ident() in self._pausing:

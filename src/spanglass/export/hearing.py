@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -65,7 +65,8 @@ class Heard:
     `records` are the log's; `answered` is what the last attempt came to, a status or the kind of exception, which goes
     before the log, since a program may have turned that off; `rejected` spans were not taken though the batch was, and
     `said` is why, or what else the receiver has to say; `after` is how many seconds it asks to wait, `moved` the status
-    by which it leads elsewhere.
+    by which it leads elsewhere. `cancel` breaks an attempt off that is under way, where that can be, and `broken_off`
+    says that it was.
     """
 
     records: list[logging.LogRecord] = field(default_factory=list[logging.LogRecord])
@@ -74,6 +75,8 @@ class Heard:
     said: str = ""
     after: float | None = None
     moved: str | None = None
+    cancel: Callable[[], object] | None = None
+    broken_off: bool = False
 
     @property
     def why(self) -> str:

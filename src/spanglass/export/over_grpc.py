@@ -1,8 +1,8 @@
 """OTLP over gRPC: OpenTelemetry's exporter, and what a receiver answers that it does not read."""
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,32 @@ TAKEN = {"DEADLINE_EXCEEDED"}
 
 def exporter(target: Target) -> OTLPSpanExporter:
     """Return OpenTelemetry's exporter to `target`, with its answers heard."""
-    if not os.environ.get(OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, "unset").strip():
-        del os.environ[OTEL_EXPORTER_OTLP_TRACES_TIMEOUT]  # blank, it says nothing, but the exporter fails of it
-    made = OTLPSpanExporter(
-        endpoint=target.url,
-        insecure=target.url.startswith("http://"),
-        credentials=_credentials(target.transport.files),
-        headers=dict(target.headers),
-        timeout=target.transport.timeout,
-        compression=COMPRESSION[target.transport.compression],
-    )
+    with _without_blank(OTEL_EXPORTER_OTLP_TRACES_TIMEOUT):
+        made = OTLPSpanExporter(
+            endpoint=target.url,
+            insecure=target.url.startswith("http://"),
+            credentials=_credentials(target.transport.files),
+            headers=dict(target.headers),
+            timeout=target.transport.timeout,
+            compression=COMPRESSION[target.transport.compression],
+        )
     with guard:
         _listen(made)
     return made
+
+
+@contextmanager
+def _without_blank(variable: str) -> Generator[None]:
+    """Take a variable that says nothing out of the environment for the block: the exporter reads it as a number."""
+    blank = os.environ.get(variable)
+    if blank is None or blank.strip():
+        yield
+        return
+    del os.environ[variable]
+    try:
+        yield
+    finally:
+        os.environ[variable] = blank
 
 
 def _credentials(files: Files) -> Any:
@@ -67,13 +80,18 @@ def _listen(made: Any) -> None:
 class _Listening:
     """A stub that hears what it is answered."""
 
-    def __init__(self, export: Callable[..., Any]) -> None:
+    def __init__(self, export: Any) -> None:
         self._export = export
 
     def Export(self, **request: Any) -> Any:  # noqa: N802  # the name that the service has
         heard = hush.heard
+        call = self._export.future(**request)
+        if heard is not None:
+            heard.cancel = call.cancel
         try:
-            answer = self._export(**request)
+            answer = call.result()
+        except grpc.FutureCancelledError as error:
+            raise AskedForTimeError from error
         except grpc.RpcError as error:
             if heard is not None:
                 with guard:

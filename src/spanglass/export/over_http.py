@@ -23,6 +23,9 @@ PROVIDERS = (
 )
 """Variables by which a program brings a session of its own."""
 
+PAGE = "an HTML page"
+"""What answers in the place of a receiver where one should log in, or at an address of something else."""
+
 
 def exporter(target: Target) -> OTLPSpanExporter:
     """Return OpenTelemetry's exporter to `target`, with its answers heard."""
@@ -99,7 +102,10 @@ def _hear(response: requests.Response, **_: object) -> None:
         body = b""
         with suppress(requests.RequestException):  # where it is cut: the status has come, and that counts
             body = response.content
-        if status == HTTPStatus.OK and body and "protobuf" in response.headers.get("content-type", ""):
+        kind = response.headers.get("content-type", "")
+        if status == HTTPStatus.OK and "html" in kind and body.lstrip().startswith(b"<"):
+            heard.moved = PAGE
+        if status == HTTPStatus.OK and body and "protobuf" in kind:
             with suppress(DecodeError):
                 heard.take(ExportTraceServiceResponse.FromString(body).partial_success)
     if heard.after is not None and heard.answered in PASSING:

@@ -1,5 +1,6 @@
 """The way of finished spans out of the process: one tracer provider, and a batch processor for each receiver."""
 
+import logging
 import threading
 import time
 from functools import partial
@@ -15,6 +16,8 @@ from spanglass.export.forking import ForkableReceiver
 from spanglass.export.otlp import open_exporter, targets_of
 from spanglass.export.reporting import tell_losses
 from spanglass.guard import guard
+
+log = logging.getLogger("spanglass")
 
 BRIEF = 1.5
 """Seconds that leaving waits for a receiver that has failed: enough for one retry."""
@@ -36,6 +39,7 @@ class Pipeline:
         self._owned = owned
         self._outlets: dict[Target, _Outlet] = {}
         self._dropped_before = 0
+        self._other_headers_told = False
 
     @property
     def dropped(self) -> int:
@@ -56,7 +60,8 @@ class Pipeline:
         with guard:
             drain()
         for target, outlet in self._outlets.items():
-            outlet.processor.shutdown()
+            outlet.processor.close()
+            outlet.processor.retire()
             tell_losses(target, outlet.processor.untold())
         self._dropped_before = self.dropped
         self._outlets.clear()
@@ -68,7 +73,10 @@ class Pipeline:
 
         Raises RuntimeError where the provider takes no span processors.
         """
-        if target in self._outlets or target in targets_of(self.provider):
+        if target in self._outlets:
+            self._tell_other_headers(target)
+            return
+        if target in targets_of(self.provider):
             return
         add: Any = getattr(self.provider, "add_span_processor", None)
         if add is None:
@@ -80,6 +88,16 @@ class Pipeline:
         receiver = ForkableReceiver(partial(open_exporter, target))
         outlet = self._outlets[target] = _Outlet(receiver, BatchProcessor(receiver))
         add(outlet.processor)
+
+    def _tell_other_headers(self, target: Target) -> None:
+        known = next(each for each in self._outlets if each == target)
+        if target.headers in ({}, known.headers) or self._other_headers_told:
+            return
+        self._other_headers_told = True
+        log.warning(
+            "spanglass: configure() sends to %s already and keeps the headers of the first call: give them all there.",
+            target.shown,
+        )
 
     def leave(self) -> None:
         """Send the last spans of the process, within five seconds; a receiver that fails is given up sooner.
@@ -93,6 +111,7 @@ class Pipeline:
             finish_open()
         self._deliver(began)
         for target, outlet in self._outlets.items():
+            outlet.processor.leave()
             tell_losses(target, outlet.processor.untold())
 
     def _deliver(self, began: float) -> None:
@@ -101,7 +120,7 @@ class Pipeline:
         if any(not outlet.receiver.failing for outlet in self._unsettled()):
             self._flush_outlets(began + GRACE)
         for outlet in self._unsettled():
-            outlet.processor.shutdown(timeout=0)
+            outlet.processor.close(timeout=0)
 
     def _unsettled(self) -> list[_Outlet]:
         return [outlet for outlet in self._outlets.values() if not outlet.processor.force_flush(0)]

@@ -19,6 +19,8 @@ log = logging.getLogger("spanglass")
 
 PAUSE = 1.0
 """Seconds until a batch is sent again, where the receiver asks for none; the exporter has tried for some before."""
+SHORTEST_PAUSE = 0.1
+"""Seconds until then at least, however few it asks for."""
 LONGEST_WORD = 200
 """Characters of what a receiver says that are repeated."""
 SHORTEST_SECRET = 8
@@ -98,6 +100,15 @@ class Receiver:
         sent = self.send(spans) if spans else Sent()
         return sent if sent.halves or sent.again is not None else Sent(sent.lost + unfit, sent.why or UNFIT)
 
+    def break_off(self) -> bool:
+        """Have an attempt that is under way come to nothing, so that its batch goes again; false where it cannot."""
+        heard = self._under_way
+        if heard is None or heard.cancel is None:
+            return False
+        heard.broken_off = True
+        heard.cancel()
+        return True
+
     def close(self) -> None:
         """Close the exporter, or have `send` close it that is still under way, and counts as not answered."""
         self._closing = True
@@ -144,8 +155,12 @@ class Receiver:
             return Sent(1, why)
         if why == TOO_LARGE_BATCH and len(spans) > 1:
             return Sent(why=why, halves=True)
+        if heard.broken_off:
+            return Sent(why=why, again=PAUSE)
         self._tell_failing(why)
-        return Sent(why=why, again=heard.after or PAUSE) if why in PASSING else Sent(len(spans), why)
+        return (
+            Sent(why=why, again=max(heard.after or PAUSE, SHORTEST_PAUSE)) if why in PASSING else Sent(len(spans), why)
+        )
 
     def _tell_failing(self, why: str) -> None:
         with self._lock:

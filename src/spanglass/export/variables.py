@@ -21,6 +21,7 @@ from opentelemetry.sdk.environment_variables import (
 )
 
 COMPRESSIONS = ("none", "gzip", "deflate")
+LONGEST = 86_400.0
 PAIR = "give the PEM files of a certificate and of its key, without a passphrase"
 
 
@@ -77,8 +78,10 @@ def _timeout(given: Given | None) -> float:
     seconds = 0.0
     with suppress(ValueError):
         seconds = float(given.text)
-    if not 0 < seconds < float("inf"):
-        message = f"{given.source} cannot be {given.text!r}: use a number of seconds above 0."
+    if not 0 < seconds <= LONGEST:
+        message = (
+            f"{given.source} cannot be {given.text!r}: use a number of seconds above 0, and of no more than a day."
+        )
         raise ValueError(message)
     return seconds
 
