@@ -18,8 +18,8 @@ class ForkableReceiver:
     """Sends by what `reopen` returns, which is called at once, and again in each forked process that sends.
 
     Parent and child would write into one connection otherwise. A fork waits for an export that is under way, because
-    gRPC is of no use in a child that was forked in the midst of a call, and may crash there; but not long for a receiver
-    that is slow: gRPC's call is then broken off and goes again.
+    gRPC is of no use in a child that was forked in the midst of a call, and may crash there. For a receiver that is
+    slow it does not wait long: gRPC's call is then broken off and goes again.
     """
 
     def __init__(self, reopen: Callable[[], Receiver]) -> None:
