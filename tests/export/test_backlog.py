@@ -101,7 +101,7 @@ def test_limits() -> None:
     """The limits are read from the variables of the SDK's batch processor."""
     variables = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BSP_MAX_QUEUE_SIZE": " 7 "}
 
-    assert (Limits.load({}), Limits.load(variables)) == (Limits(5000, 2048, 512), Limits(100, 7, 512))
+    assert (Limits.load({}), Limits.load(variables)) == (Limits(5000, 8192, 512), Limits(100, 7, 512))
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many"])

@@ -25,11 +25,12 @@ class Limits(NamedTuple):
 
     `patience` is how many seconds a batch is sent again and again, that a receiver cannot take for the time being.
 
+    The queue is four times the SDK's, since its bytes are bounded as well: a receiver may be gone for longer.
     By default gRPC receivers refuse what is above 4 MiB, and some proxies in front of receivers what is above 1 MiB.
     """
 
     delay: int = 5000
-    queue: int = 2048
+    queue: int = 8192
     batch: int = 512
     queue_bytes: int = 64 * 1024 * 1024
     batch_bytes: int = 1_000_000
