@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 from needed import binary, missing
-from opentelemetry.sdk.trace import TracerProvider
 from otelcol import otelcol
 from processes import LOOPBACK, free_ports, listens, running, wait_until
 
+from exporting import sending
 from otlp_receivers import unreached
-from spanglass.export.batching import BatchProcessor
-from spanglass.export.endpoint import GRPC, HTTP, resolve
-from spanglass.export.otlp import open_exporter
+from spanglass.export.endpoint import GRPC, HTTP
 
 pytestmark = pytest.mark.backend
 
@@ -87,16 +85,16 @@ def names(file: Path) -> list[str]:
 @pytest.mark.parametrize("protocol", [HTTP, GRPC])
 def test_too_many(tmp_path: Path, protocol: str, caplog: pytest.LogCaptureFixture) -> None:
     """What a proxy turns away with 429 arrives when it lets it in; where it says until when, one line has told."""
-    with otelcol(binary("otelcol"), tmp_path) as collector, nginx(tmp_path, collector.endpoints) as endpoints:
-        processor = BatchProcessor(open_exporter(resolve(endpoints[protocol], protocol, environ={})))
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(processor)
-        provider.get_tracer("test").start_span("a").end()
+    with (
+        otelcol(binary("otelcol"), tmp_path) as collector,
+        nginx(tmp_path, collector.endpoints) as endpoints,
+        sending(endpoints[protocol], protocol) as (processor, tracer),
+    ):
+        tracer.start_span("a").end()
         flushed = [processor.force_flush(1500)]
         (tmp_path / "open").touch()
         flushed.append(processor.force_flush())
         wait_until(lambda: names(collector.file) != [], "the Collector's file", seconds=20)
-        processor.shutdown()
         arrived = names(collector.file)
     # Over gRPC nginx's Retry-After is no word of the protocol, and the exporter tries by itself.
     told = {HTTP: [unreached(f"{endpoints[HTTP]}/v1/traces", HTTP, "429 Too Many Requests")], GRPC: []}
@@ -107,15 +105,15 @@ def test_too_many(tmp_path: Path, protocol: str, caplog: pytest.LogCaptureFixtur
 def test_too_large(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Where a proxy takes less at once than a batch, all arrives but what is larger by itself, which is told of."""
     (tmp_path / "open").touch()
-    with otelcol(binary("otelcol"), tmp_path) as collector, nginx(tmp_path, collector.endpoints) as endpoints:
-        processor = BatchProcessor(open_exporter(resolve(endpoints[HTTP], HTTP, environ={})))
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(processor)
+    with (
+        otelcol(binary("otelcol"), tmp_path) as collector,
+        nginx(tmp_path, collector.endpoints) as endpoints,
+        sending(endpoints[HTTP], HTTP) as (processor, tracer),
+    ):
         for number, size in enumerate((20_000, 20_000, 20_000, 150_000, *[20_000] * 20)):
-            provider.get_tracer("test").start_span(str(number), attributes={"text": "a" * size}).end()
+            tracer.start_span(str(number), attributes={"text": "a" * size}).end()
         flushed = processor.force_flush()
         wait_until(lambda: len(names(collector.file)) >= 23, "the Collector's file", seconds=20)
-        processor.shutdown()
         arrived = names(collector.file)
     why = f"413 {HTTPStatus(413).phrase}"
     said = (

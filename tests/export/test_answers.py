@@ -1,36 +1,16 @@
 """What a receiver answers: time that it asks for, spans that it takes back, another place; and how batches travel."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from typing import Any
 
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
 
-from otlp_receivers import Answer, Busy, Received, Relay, grpc_receiver, http_receiver, partial, relay, unreached
-from spanglass.export.batching import BatchProcessor
+from exporting import RECEIVERS, sending
+from otlp_receivers import Answer, Busy, http_receiver, partial, relay, unreached
 from spanglass.export.endpoint import GRPC, HTTP, resolve
-from spanglass.export.otlp import open_exporter
 
-RECEIVERS: dict[str, Callable[..., AbstractContextManager[Received]]] = {HTTP: http_receiver, GRPC: grpc_receiver}
 LONG = 3600
 """Seconds that a receiver asks for, and no exporter waits by itself."""
-
-
-@contextmanager
-def sending(
-    received: Received | Relay, protocol: str, **variables: str
-) -> Iterator[tuple[BatchProcessor, trace.Tracer]]:
-    """Send what ends in the block."""
-    processor = BatchProcessor(open_exporter(resolve(received.url, protocol, environ=variables)))
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(processor)
-    try:
-        yield processor, provider.get_tracer("test")
-    finally:
-        processor.close(0)
 
 
 BUSY = [
@@ -43,7 +23,7 @@ BUSY = [
 @pytest.mark.parametrize(("protocol", "answer", "why"), BUSY)
 def test_time_asked_for(protocol: str, answer: Any, why: str, caplog: pytest.LogCaptureFixture) -> None:
     """A receiver that asks for time is not asked before it, has everything at the end, and is told of once."""
-    with RECEIVERS[protocol](answer) as received, sending(received, protocol) as (processor, tracer):
+    with RECEIVERS[protocol](answer) as received, sending(received.url, protocol) as (processor, tracer):
         tracer.start_span("a").end()
         flushed = [processor.force_flush(1500), processor.force_flush(100)]
         early = list(received.spans)
@@ -66,7 +46,7 @@ def test_no_date(caplog: pytest.LogCaptureFixture) -> None:
     """A receiver that asks for a time which cannot be read is asked again after the usual one."""
     with (
         http_receiver(Answer(503, {"Retry-After": "soon"})) as received,
-        sending(received, HTTP) as (processor, tracer),
+        sending(received.url, HTTP) as (processor, tracer),
     ):
         tracer.start_span("a").end()
         flushed = processor.force_flush()
@@ -85,7 +65,7 @@ PARTIAL = [
 @pytest.mark.parametrize(("protocol", "answer"), PARTIAL)
 def test_partial_success(protocol: str, answer: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Spans that a receiver takes back out of a batch are counted as lost, told once, and not sent again."""
-    with RECEIVERS[protocol](answer, answer) as received, sending(received, protocol) as (processor, tracer):
+    with RECEIVERS[protocol](answer, answer) as received, sending(received.url, protocol) as (processor, tracer):
         for name in ("a", "b", "c", "d"):
             tracer.start_span(name).end()
             if name != "a":
@@ -106,7 +86,7 @@ def test_partial_success(protocol: str, answer: Any, caplog: pytest.LogCaptureFi
 def test_warning(caplog: pytest.LogCaptureFixture) -> None:
     """What a receiver warns of while it takes everything is told, and nothing counts as lost."""
     answer = Answer(200, PROTOBUF, partial(0, "this endpoint is old").SerializeToString())
-    with http_receiver(answer) as received, sending(received, HTTP) as (processor, tracer):
+    with http_receiver(answer) as received, sending(received.url, HTTP) as (processor, tracer):
         tracer.start_span("a").end()
         flushed = processor.force_flush()
     said = (
@@ -121,7 +101,7 @@ def test_warning(caplog: pytest.LogCaptureFixture) -> None:
 def test_moved(status: int, caplog: pytest.LogCaptureFixture) -> None:
     """A receiver that leads elsewhere, as a login does, has not taken the spans, whatever that other place answers."""
     answer = Answer(status, {"Location": "/login"})
-    with http_receiver(answer) as received, sending(received, HTTP) as (processor, tracer):
+    with http_receiver(answer) as received, sending(received.url, HTTP) as (processor, tracer):
         tracer.start_span("a").end()
         flushed = processor.force_flush()
         tracer.start_span("b").end()
@@ -135,7 +115,7 @@ def test_moved(status: int, caplog: pytest.LogCaptureFixture) -> None:
 def test_page(caplog: pytest.LogCaptureFixture) -> None:
     """A receiver that answers with a page, as a login without a redirect does, has not taken the spans."""
     page = Answer(200, {"Content-Type": "text/html; charset=utf-8"}, b"\n<!doctype html><title>Log in</title>")
-    with http_receiver(page) as received, sending(received, HTTP) as (processor, tracer):
+    with http_receiver(page) as received, sending(received.url, HTTP) as (processor, tracer):
         tracer.start_span("a").end()
         flushed = processor.force_flush()
 
@@ -144,7 +124,7 @@ def test_page(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_too_large_a_batch(caplog: pytest.LogCaptureFixture) -> None:
     """Spans that a receiver refuses together arrive in smaller batches, and nobody says anything."""
-    with http_receiver(413) as received, sending(received, HTTP) as (processor, tracer):
+    with http_receiver(413) as received, sending(received.url, HTTP) as (processor, tracer):
         for name in ("a", "b", "c"):
             tracer.start_span(name).end()
         flushed = processor.force_flush()
@@ -168,7 +148,7 @@ def test_compression(protocol: str, compression: str, small: bool) -> None:  # n
     with (
         RECEIVERS[protocol]() as received,
         relay(received.port) as wire,
-        sending(wire, protocol, OTEL_EXPORTER_OTLP_COMPRESSION=compression) as (processor, tracer),
+        sending(wire.url, protocol, OTEL_EXPORTER_OTLP_COMPRESSION=compression) as (processor, tracer),
     ):
         tracer.start_span("a", attributes={"text": "a" * 100_000}).end()
         flushed = processor.force_flush()

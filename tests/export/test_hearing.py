@@ -15,31 +15,18 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]  # it has no annotations
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 
-from otlp_receivers import Answer, Busy, Received, grpc_receiver, http_receiver, partial, silent_port
-from spanglass.export.batching import BatchProcessor
+from exporting import RECEIVERS, sending
+from otlp_receivers import Answer, Busy, grpc_receiver, http_receiver, partial, silent_port
 from spanglass.export.endpoint import GRPC, HTTP, resolve
 from spanglass.export.hearing import CHATTY
 from spanglass.export.otlp import open_exporter
 from spanglass.export.reporting import Sent
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
-RECEIVERS: dict[str, Callable[..., AbstractContextManager[Received]]] = {HTTP: http_receiver, GRPC: grpc_receiver}
 TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
 SPAN = ReadableSpan("a", trace.SpanContext(1, 1, is_remote=False))
-
-
-@contextmanager
-def sending(url: str, protocol: str, **variables: str) -> Iterator[tuple[BatchProcessor, trace.Tracer]]:
-    """Send what ends in the block."""
-    processor = BatchProcessor(open_exporter(resolve(url, protocol, environ=variables)))
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(processor)
-    try:
-        yield processor, provider.get_tracer("test")
-    finally:
-        processor.close(0)
 
 
 @contextmanager
