@@ -159,7 +159,7 @@ class Server(NamedTuple):
         self.process.terminate()
         status = self.process.wait(timeout=60)
         said = self.log.read_text().splitlines()
-        return status, [line for line in said if re.search("spanglass|Traceback|Error|CRITICAL", line)]
+        return status, [line for line in said if re.search("spanglass: |Traceback|Error: |CRITICAL", line)]
 
 
 @contextmanager
