@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from otlp_receivers import Received, grpc_receiver, http_receiver
 from spanglass.export.batching import BatchProcessor
 from spanglass.export.endpoint import GRPC, HTTP, resolve
-from spanglass.export.otlp import open_exporter
+from spanglass.export.otlp import open_receiver
 
 RECEIVERS: dict[str, Callable[..., AbstractContextManager[Received]]] = {HTTP: http_receiver, GRPC: grpc_receiver}
 
@@ -17,7 +17,7 @@ RECEIVERS: dict[str, Callable[..., AbstractContextManager[Received]]] = {HTTP: h
 @contextmanager
 def sending(url: str, protocol: str, **variables: str) -> Iterator[tuple[BatchProcessor, trace.Tracer]]:
     """Send what ends in the block to `url`, in an environment of these variables."""
-    processor = BatchProcessor(open_exporter(resolve(url, protocol, environ=variables)))
+    processor = BatchProcessor(open_receiver(resolve(url, protocol, environ=variables)))
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(processor)
     try:

@@ -278,7 +278,7 @@ print(json.dumps(ok))
     place = f"http://127.0.0.1:{port}" + ("/v1/traces" if protocol != "grpc" else "")
     why = "ConnectionError" if protocol != "grpc" else "UNAVAILABLE"
 
-    said = lines(unreached(place, protocol, why), lost(place, "5: not sent before the end"))
+    said = lines(unreached(place, protocol, why), lost(place, "5: no answer before the end"))
 
     assert (outcome, took < 5) == ((0, False, said), True)
 
@@ -292,7 +292,7 @@ def test_no_answer(protocol: str) -> None:
         took = time.monotonic() - began
     place = f"http://127.0.0.1:{port}" + ("/v1/traces" if protocol != "grpc" else "")
 
-    said = lines(unreached(place, protocol, "no answer in time"), lost(place, "1: not sent before the end"))
+    said = lines(unreached(place, protocol, "no answer in time"), lost(place, "1: no answer before the end"))
 
     assert (outcome, took < 9) == ((0, None, said), True)
 
@@ -305,7 +305,7 @@ def test_dead_and_live() -> None:
         outcome = run("configure(endpoint=URL); configure(endpoint=sys.argv[2]); span('a')", dead, live)
 
     place = f"{dead}/v1/traces"
-    said = lines(unreached(place, "http/protobuf", "no answer in time"), lost(place, "1: not sent before the end"))
+    said = lines(unreached(place, "http/protobuf", "no answer in time"), lost(place, "1: no answer before the end"))
 
     assert (outcome, received.spans) == ((0, None, said), ["a"])
 

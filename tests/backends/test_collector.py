@@ -111,7 +111,7 @@ def refused(where: str, protocol: str, why: str, reason: str) -> tuple[int, str,
 
 
 FINE = (0, "Hello\n", "")
-ENDED = "not sent before the end"
+ENDED = "no answer before the end"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

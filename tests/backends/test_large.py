@@ -15,7 +15,7 @@ from rotel_agent import Rotel, rotel_agent
 
 from spanglass.export.batching import BatchProcessor
 from spanglass.export.endpoint import GRPC, HTTP, resolve
-from spanglass.export.otlp import open_exporter
+from spanglass.export.otlp import open_receiver
 
 pytestmark = pytest.mark.backend
 
@@ -33,7 +33,7 @@ def end(provider: TracerProvider, *sizes: int) -> list[ReadableSpan]:
 
 def ship(rotel: Rotel, protocol: str, *sizes: int) -> tuple[bool, int, list[str]]:
     """End spans of so many bytes; return whether all were taken, how many were not, and the names that came out."""
-    processor = BatchProcessor(open_exporter(resolve(rotel.endpoints[protocol], protocol, environ={})))
+    processor = BatchProcessor(open_receiver(resolve(rotel.endpoints[protocol], protocol, environ={})))
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(processor)
     end(provider, *sizes)

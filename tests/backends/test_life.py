@@ -24,7 +24,7 @@ from rotel_agent import Rotel
 from otlp_receivers import silent_port
 from spanglass.export.batching import BatchProcessor
 from spanglass.export.endpoint import resolve
-from spanglass.export.otlp import open_exporter
+from spanglass.export.otlp import open_receiver
 from spanglass.testing import OpenAIServer
 
 pytest_plugins = ["servers"]
@@ -61,8 +61,12 @@ class Place(NamedTuple):
         """Run a program of this file to its end."""
         path = self.directory / "program.py"
         path.write_text(CALLS + program)
+        return self.python(str(path), *arguments)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run this Python to its end."""
         return subprocess.run(  # noqa: S603 - a program of this directory
-            [sys.executable, path, *arguments],
+            [sys.executable, *arguments],
             cwd=self.directory,
             env=self.variables,
             capture_output=True,
@@ -91,7 +95,7 @@ class Place(NamedTuple):
         mark = f"{next(MARKS)} after {self.project}"
         provider = TracerProvider(resource=Resource({"service.name": mark}))
         target = resolve(self.rotel.endpoints[self.protocol], self.protocol, environ={})
-        provider.add_span_processor(BatchProcessor(open_exporter(target)))
+        provider.add_span_processor(BatchProcessor(open_receiver(target)))
         provider.get_tracer(__name__).start_span(mark, attributes={CONTENT: "0"}).end()
         provider.shutdown()
         wait_until(lambda: self.arrived(mark) == [0], "what was sent last", seconds=10)
@@ -222,15 +226,7 @@ CELERY = [(), ("--max-tasks-per-child=2",)]
 def test_celery(place: Place, options: tuple[str, ...]) -> None:
     """Workers of Celery's pool send the calls of their tasks, be they stopped with it or renewed meanwhile."""
     calls = range(1, 9)
-    sent = subprocess.run(  # noqa: S603 - a program of this directory
-        [sys.executable, "-m", "tasks", *map(str, calls)],
-        cwd=place.directory,
-        env=place.variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    sent = place.python("-m", "tasks", *map(str, calls))
     worker = ("-A", "tasks", "worker", "--pool=prefork", "--concurrency=2", "--loglevel=INFO")
     with serving(place, "celery", *worker, *options) as server:
         wait_until(lambda: server.log.read_text().count(" succeeded in ") == len(calls), "all tasks", seconds=60)

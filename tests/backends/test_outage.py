@@ -207,7 +207,7 @@ def test_gone(ports: dict[str, int], protocol: str) -> None:
     said = [
         unreached(where, protocol, PASSING[protocol]),
         full,
-        lost(where, "3: the queue was full; 5: not sent before the end"),
+        lost(where, "3: the queue was full; 5: no answer before the end"),
     ]
 
     assert (answered, status, sorted(stderr.splitlines())) == (answers(8), 0, sorted(said))

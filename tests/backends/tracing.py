@@ -14,7 +14,7 @@ from opentelemetry.util.types import AttributeValue
 from spanglass import OpenAIInstrumentor
 from spanglass.export.batching import BatchProcessor
 from spanglass.export.endpoint import resolve
-from spanglass.export.otlp import open_exporter
+from spanglass.export.otlp import open_receiver
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def traced(
     }
     resource = Resource.create(who, "https://example.com/1")
     provider = TracerProvider(resource=resource, sampler=ALWAYS_ON, shutdown_on_exit=False)
-    shipped = BatchProcessor(open_exporter(resolve(endpoints[protocol], protocol, headers, environ={})))
+    shipped = BatchProcessor(open_receiver(resolve(endpoints[protocol], protocol, headers, environ={})))
     provider.add_span_processor(SimpleSpanProcessor(kept))
     provider.add_span_processor(shipped)
     instrumentor = OpenAIInstrumentor()

@@ -183,7 +183,7 @@ def test_shutdown_keeps_its_limit() -> None:
         processor.close(0)
         end(tracer, "late")
 
-        assert (processor.dropped, processor.losses) == (4, {"not sent before the end": 3, "ended after the end": 1})
+        assert (processor.dropped, processor.losses) == (4, {"no answer before the end": 3, "ended after the end": 1})
 
 
 def test_shutdown_sends() -> None:

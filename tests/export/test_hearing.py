@@ -21,7 +21,7 @@ from exporting import RECEIVERS, sending
 from otlp_receivers import Answer, Busy, grpc_receiver, http_receiver, partial, silent_port
 from spanglass.export.endpoint import GRPC, HTTP, resolve
 from spanglass.export.hearing import CHATTY
-from spanglass.export.otlp import open_exporter
+from spanglass.export.otlp import open_receiver
 from spanglass.export.reporting import Sent
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -121,7 +121,7 @@ def test_cut_answer(answer: str) -> None:
 def test_no_protobuf(caplog: pytest.LogCaptureFixture) -> None:
     """An answer that says that it is protobuf, and is not, is a delivery of which nothing is said."""
     with http_receiver(Answer(200, PROTOBUF, b"\xff\xff")) as received:
-        receiver = open_exporter(resolve(received.url, HTTP, environ={}))
+        receiver = open_receiver(resolve(received.url, HTTP, environ={}))
         sent = receiver.send([SPAN])
         receiver.close()
 
@@ -166,7 +166,7 @@ def test_unknown_status() -> None:
 def test_odd_time_asked_for(seconds: int) -> None:
     """A receiver that asks for a time which makes no sense is not asked again and again at once."""
     with grpc_receiver(Busy(seconds)) as received:
-        receiver = open_exporter(resolve(received.url, GRPC, environ={}))
+        receiver = open_receiver(resolve(received.url, GRPC, environ={}))
         sent = receiver.send([SPAN])
         receiver.close()
 
@@ -197,7 +197,7 @@ def test_told(headers: dict[str, str], says: str, told: str, caplog: pytest.LogC
     """What a receiver says is told on one line, without what the headers hide, and with all that they do not."""
     answer = Answer(200, PROTOBUF, partial(0, says).SerializeToString())
     with http_receiver(answer) as received:
-        receiver = open_exporter(resolve(received.url, HTTP, headers, environ={}))
+        receiver = open_receiver(resolve(received.url, HTTP, headers, environ={}))
         receiver.send([SPAN])
         receiver.close()
 
@@ -230,8 +230,8 @@ import sys
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from spanglass.export.endpoint import resolve
-from spanglass.export.otlp import open_exporter
-receiver = open_exporter(resolve(sys.argv[1]))
+from spanglass.export.otlp import open_receiver
+receiver = open_receiver(resolve(sys.argv[1]))
 print(receiver.send([ReadableSpan("a", trace.SpanContext(1, 1, is_remote=False))]).why)
 """
 

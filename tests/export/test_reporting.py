@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from otlp_receivers import Received, grpc_receiver, http_receiver
 from spanglass.export.batching import BatchProcessor
 from spanglass.export.endpoint import resolve
-from spanglass.export.otlp import open_exporter
+from spanglass.export.otlp import open_receiver
 
 LARGE = 4 * 1024 * 1024 + 1
 
@@ -17,7 +17,7 @@ LARGE = 4 * 1024 * 1024 + 1
 def ship(received: Received, protocol: str, *sizes: int) -> tuple[bool, list[str], int]:
     """End a span of each size, named by it; return whether all arrived within four seconds, which, and the drops."""
     target = resolve(received.url, protocol, environ={})
-    processor = BatchProcessor(open_exporter(target))
+    processor = BatchProcessor(open_receiver(target))
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(processor)
     for size in sizes:

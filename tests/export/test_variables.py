@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otlp_receivers import Received, grpc_receiver, http_receiver
 from spanglass.export.endpoint import GRPC, HTTP, resolve
-from spanglass.export.otlp import open_exporter
+from spanglass.export.otlp import open_receiver
 from spanglass.export.reporting import Sent
 
 RECEIVERS: dict[str, Callable[..., AbstractContextManager[Received]]] = {HTTP: http_receiver, GRPC: grpc_receiver}
@@ -25,7 +25,7 @@ def test_blank_variable(protocol: str, variable: str, monkeypatch: pytest.Monkey
     monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_TRACES_{variable}", "")
     monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{variable}", "")
     with RECEIVERS[protocol]() as received:
-        receiver = open_exporter(resolve(received.url, protocol))
+        receiver = open_receiver(resolve(received.url, protocol))
         sent = receiver.send([SPAN])
         receiver.close()
 
@@ -85,7 +85,7 @@ def test_blank_authority(papers: dict[str, str], monkeypatch: pytest.MonkeyPatch
     stranger.load_cert_chain(papers["both"])
     with http_receiver(tls=stranger) as received:
         target = resolve(received.url.replace("http", "https"), HTTP, environ={"OTEL_EXPORTER_OTLP_TIMEOUT": "0.5"})
-        receiver = open_exporter(target)
+        receiver = open_receiver(target)
         sent = receiver.send([SPAN])
         receiver.close()
 

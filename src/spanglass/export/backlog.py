@@ -117,8 +117,3 @@ class Backlog:
         for _ in range(count):
             self._bytes -= self._spans.popleft()[1]
         self._batch_bytes = max(self._batch_bytes, min(FLOOR, self._limits.batch_bytes))
-
-    def clear(self) -> None:
-        """Let all go."""
-        self._spans.clear()
-        self._bytes = 0

@@ -26,11 +26,11 @@ log = logging.getLogger("spanglass")
 GRACE = 5.0
 """Seconds that shutting down may wait for a receiver."""
 
-BRIEF = 1500
-"""Milliseconds that the end of a span may take, after the last moment of the program."""
+BRIEF = 1.5
+"""Seconds that leaving waits for a receiver that has failed, and the end of a span afterwards: enough for one retry."""
 
 FULL = "the queue was full"
-ENDED = "not sent before the end"
+ENDED = "no answer before the end"
 LATE = "ended after the end"
 TOO_LATE = "spanglass: spans ended after the last ones were sent, and are lost: end them before; this is said once."
 FAULT = "a fault of spanglass"
@@ -95,7 +95,7 @@ class BatchProcessor(SpanProcessor):
             return untold
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Take one span that has ended; never waits for the receiver."""
+        """Take one span that has ended; waits for the receiver only where the program is leaving."""
         if span.context is None or not span.context.trace_flags.sampled:
             return
         size = self._limits.batch_bytes  # what cannot be measured goes alone
@@ -166,7 +166,7 @@ class BatchProcessor(SpanProcessor):
             self._receiver.close()
 
     def _send_at_once(self) -> None:
-        if not self.force_flush(BRIEF):
+        if not self.force_flush(int(BRIEF * 1000)):
             self.close(0)
             self._say(TOO_LATE)
 
@@ -203,7 +203,7 @@ class BatchProcessor(SpanProcessor):
         with guard:
             sent = self._receiver.send(batch)
         with self._changed:
-            if not self._queue:  # shutdown() has given up and counted this batch already
+            if not self._queue:  # close() has given up and counted this batch already
                 return
             if sent.halves:
                 self._queue.halve(len(batch))

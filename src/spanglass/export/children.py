@@ -1,7 +1,7 @@
 """The end of child processes that leave by `os._exit`, past all that is registered with `atexit`.
 
-Those of multiprocessing do, and of billiard, its sibling; the workers of Celery's pool do so past billiard's own end.
-None of these is imported here: which are loaded is looked up, and again in each forked process.
+Those of multiprocessing do, and the workers of Celery's pool. Neither is imported here: which is loaded is looked up,
+and again in each forked process.
 """
 
 import os
@@ -12,10 +12,8 @@ from types import ModuleType
 
 from spanglass.guard import guard
 
-LIBRARIES = ("multiprocessing", "billiard")
-
 LAST = -1000
-"""The priority of what a child does at its end, after all of the libraries' own."""
+"""The priority of what a child does at its end, after all of multiprocessing's own."""
 
 Act = Callable[[], object]
 
@@ -31,11 +29,10 @@ def on_child_leaving(finish: Act) -> None:
 def _look(finish: Act, seen: set[str]) -> None:
     """Find the libraries that are loaded and were not yet `seen`."""
     with guard:
-        for name in LIBRARIES:
-            util, process = (sys.modules.get(f"{name}.{module}") for module in ("util", "process"))
-            if util and process and name not in seen:
-                seen.add(name)
-                _join(util, process, finish)
+        util, process = (sys.modules.get(f"multiprocessing.{name}") for name in ("util", "process"))
+        if util and process and util.__name__ not in seen:
+            seen.add(util.__name__)
+            _join(util, process, finish)
         if (celery := sys.modules.get("celery.signals")) and celery.__name__ not in seen:
             seen.add(celery.__name__)
             celery.worker_process_shutdown.connect(_receiver(finish), weak=False)  # after a SIGTERM too
@@ -49,7 +46,7 @@ def _receiver(act: Act) -> Callable[..., object]:
 
 
 def _join(util: ModuleType, process: ModuleType, finish: Act) -> None:
-    """Have a library's children call `finish` at their end; each forgets at its begin what its parent wanted so."""
+    """Have children of multiprocessing call `finish` at their end; each forgets at its begin what its parent wanted."""
 
     def at_end(finish: Act) -> None:
         util.Finalize(None, finish, exitpriority=LAST)

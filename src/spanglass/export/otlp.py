@@ -18,7 +18,7 @@ SCHEMES: dict[bool | None, tuple[str, ...]] = {True: ("http",), False: ("https",
 """A gRPC exporter keeps host and port, and the newer ones whether it is insecure."""
 
 
-def open_exporter(target: Target) -> Receiver:
+def open_receiver(target: Target) -> Receiver:
     """Return the way to `target`, whose modules are loaded now."""
     return Receiver(import_module(OVER[target.protocol]).exporter(target), target)
 

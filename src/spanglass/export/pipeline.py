@@ -10,17 +10,14 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from spanglass.calls.unfinished import drain, finish_open
-from spanglass.export.batching import GRACE, BatchProcessor
+from spanglass.export.batching import BRIEF, GRACE, BatchProcessor
 from spanglass.export.endpoint import Target
 from spanglass.export.forking import ForkableReceiver
-from spanglass.export.otlp import open_exporter, targets_of
+from spanglass.export.otlp import open_receiver, targets_of
 from spanglass.export.reporting import tell_losses
 from spanglass.guard import guard
 
 log = logging.getLogger("spanglass")
-
-BRIEF = 1.5
-"""Seconds that leaving waits for a receiver that has failed: enough for one retry."""
 
 
 class _Outlet(NamedTuple):
@@ -85,7 +82,7 @@ class Pipeline:
                 "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
             )
             raise RuntimeError(message)
-        receiver = ForkableReceiver(partial(open_exporter, target))
+        receiver = ForkableReceiver(partial(open_receiver, target))
         outlet = self._outlets[target] = _Outlet(receiver, BatchProcessor(receiver))
         add(outlet.processor)
 
