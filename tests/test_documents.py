@@ -154,18 +154,21 @@ def test_files_that_are_shown() -> None:
 
 
 def test_what_installing_brings() -> None:
-    """The package needs OpenTelemetry and wrapt; the SDK comes with `spanglass[openai]`, as the README writes it."""
+    """The package needs OpenTelemetry, wrapt, click and Rich; the SDK comes with `spanglass[openai]`, as the README writes it."""
     needed = {re.split(r"[ ;<>=]", need, maxsplit=1)[0]: "extra ==" in need for need in requires("spanglass") or ()}
     extras = metadata("spanglass").get_all("Provides-Extra") or []
 
     assert needed == {
+        "click": False,
         "opentelemetry-api": False,
         "opentelemetry-sdk": False,
         "opentelemetry-exporter-otlp": False,
         "opentelemetry-instrumentation": False,
         "wrapt": False,
+        "rich": False,
+        "genai-prices": True,
         "openai": True,
-        "rich": True,
+        "pandas": True,
     }
-    assert sorted(extras) == ["console", "openai"]
+    assert sorted(extras) == ["openai", "pandas", "prices"]
     assert 'pip install "spanglass[openai]"' in README

@@ -1,4 +1,4 @@
-"""One finished trace as a panel for the terminal or a log file; needs Rich, the extra `spanglass[console]`."""
+"""One finished trace as a panel for the terminal or a log file."""
 
 import math
 import re

@@ -1,0 +1,1 @@
+"""Fixtures for pytest, there wherever spanglass is installed."""

@@ -1,0 +1,1 @@
+"""`spanglass export --format openai-finetune`."""

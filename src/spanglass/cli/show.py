@@ -1,0 +1,1 @@
+"""`spanglass show`."""
