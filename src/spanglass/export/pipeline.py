@@ -1,23 +1,31 @@
 """The way of finished spans out of the process: one tracer provider, and a batch processor for each receiver."""
 
 import logging
+import os
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from opentelemetry import trace
+from opentelemetry.sdk.environment_variables import OTEL_BSP_SCHEDULE_DELAY
 from opentelemetry.sdk.trace import TracerProvider
 
 from spanglass.calls.unfinished import drain, finish_open
+from spanglass.export.backlog import Limits
 from spanglass.export.batching import BRIEF, GRACE, BatchProcessor
 from spanglass.export.endpoint import Target
-from spanglass.export.forking import ForkableReceiver
+from spanglass.export.file import FileReceiver, TraceFile
+from spanglass.export.forking import ForkableReceiver, Receiving
 from spanglass.export.otlp import open_receiver, targets_of
 from spanglass.export.reporting import tell_losses
 from spanglass.guard import guard
 
 log = logging.getLogger("spanglass")
+
+SOON = "1000"
+"""Milliseconds between batches for a file, where OTEL_BSP_SCHEDULE_DELAY says nothing: somebody may look at it."""
 
 
 class _Outlet(NamedTuple):
@@ -34,7 +42,7 @@ class Pipeline:
     def __init__(self, provider: trace.TracerProvider, *, owned: bool) -> None:
         self.provider = provider
         self._owned = owned
-        self._outlets: dict[Target, _Outlet] = {}
+        self._outlets: dict[Target | TraceFile, _Outlet] = {}
         self._dropped_before = 0
         self._other_headers_told = False
 
@@ -72,9 +80,18 @@ class Pipeline:
         """
         if target in self._outlets:
             self._tell_other_headers(target)
-            return
-        if target in targets_of(self.provider):
-            return
+        elif target not in targets_of(self.provider):
+            self._join(target, partial(open_receiver, target), Limits.load())
+
+    def write_to(self, file: TraceFile) -> None:
+        """Add one file, unless spans are written to it already.
+
+        Raises RuntimeError where the provider takes no span processors.
+        """
+        if file not in self._outlets:
+            self._join(file, partial(FileReceiver, file), Limits.load({OTEL_BSP_SCHEDULE_DELAY: SOON, **os.environ}))
+
+    def _join(self, place: Target | TraceFile, reopen: Callable[[], Receiving], limits: Limits) -> None:
         add: Any = getattr(self.provider, "add_span_processor", None)
         if add is None:
             message = (
@@ -82,13 +99,13 @@ class Pipeline:
                 "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
             )
             raise RuntimeError(message)
-        receiver = ForkableReceiver(partial(open_receiver, target))
-        outlet = self._outlets[target] = _Outlet(receiver, BatchProcessor(receiver))
+        receiver = ForkableReceiver(reopen)
+        outlet = self._outlets[place] = _Outlet(receiver, BatchProcessor(receiver, limits))
         add(outlet.processor)
 
     def _tell_other_headers(self, target: Target) -> None:
-        known = next(each for each in self._outlets if each == target)
-        if target.headers in ({}, known.headers) or self._other_headers_told:
+        known = next(each.headers for each in self._outlets if isinstance(each, Target) and each == target)
+        if target.headers in ({}, known) or self._other_headers_told:
             return
         self._other_headers_told = True
         log.warning(
