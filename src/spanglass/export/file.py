@@ -78,15 +78,7 @@ class FileReceiver:
         if self.failing:
             self.failing = False
             log.info("spanglass: spans are written to %s again.", self._file.shown)
-        if unfit and not self._unfit_told:
-            self._unfit_told = True
-            log.warning(
-                "spanglass: %d spans cannot be encoded for %s, as where values are nested by the hundred, and are "
-                "dropped: this is said once.",
-                unfit,
-                self._file.shown,
-            )
-        return Sent(unfit, UNFIT)
+        return self._unfit(unfit) if unfit else Sent()
 
     def break_off(self) -> bool:
         """Break nothing off: what is written is soon written."""
@@ -94,6 +86,17 @@ class FileReceiver:
 
     def close(self) -> None:
         """Close nothing: no file is open between batches."""
+
+    def _unfit(self, count: int) -> Sent:
+        if not self._unfit_told:
+            self._unfit_told = True
+            log.warning(
+                "spanglass: %d spans cannot be encoded for %s, as where values are nested by the hundred, and are "
+                "dropped: this is said once.",
+                count,
+                self._file.shown,
+            )
+        return Sent(count, UNFIT)
 
     def _failed(self, why: str) -> Sent:
         if not self.failing:
