@@ -47,8 +47,8 @@ def test_columns() -> None:
             "status_code": ["ERROR", "UNSET"],
             "status_message": ["no", ""],
             "events": [
-                [{"name": "said", "timestamp": "2017-07-14T02:40:00.123456+00:00", "attributes": {"what": ["x"]}}],
-                [],
+                ({"name": "said", "timestamp": "2017-07-14T02:40:00.123456+00:00", "attributes": {"what": ["x"]}},),
+                (),
             ],
             "context.span_id": ["000000000000000b", "000000000000000c"],
             "context.trace_id": ["0000000000000000000000000000000a"] * 2,
