@@ -94,14 +94,16 @@ print(json.dumps([row[:2] for row in told()]))
         rows, said = run(script, server.base_url)
 
     assert (
-        sorted([
-            ["attempt", "billing"],
-            ["ChatCompletion", "billing"],
-            ["other", "billing"],
-            ["work", "billing"],
-            ["attempt", "billing"],
-            ["ChatCompletion", "billing"],
-        ]),
+        sorted(
+            [
+                ["attempt", "billing"],
+                ["ChatCompletion", "billing"],
+                ["other", "billing"],
+                ["work", "billing"],
+                ["attempt", "billing"],
+                ["ChatCompletion", "billing"],
+            ]
+        ),
         "",
     ) == (sorted(rows), said)
 
