@@ -43,6 +43,7 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     protocol: str | None = None,
     headers: Mapping[str, str] | None = None,
     file: str | os.PathLike[str] | None = None,
+    keep: int = 0,
 ) -> Pipeline:
     """Send this process's spans to an OTLP receiver or a file, and return the pipeline that does so.
 
@@ -52,8 +53,9 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     variables, and those over OTLP's defaults.
 
     `file` is the path of a file to which spans are added in the background as OTLP/JSON, one a line, at most a second
-    after they have ended; several threads and processes may add to one. With it, and with neither `endpoint`,
-    `protocol` or `headers` nor a variable that names an endpoint, nothing is sent anywhere else.
+    after they have ended; several threads and processes may add to one. `keep` is how many of the last finished spans
+    `Pipeline.spans()` gives. With either of them, and where neither `endpoint`, `protocol` or `headers` nor a variable
+    says that there is a receiver, nothing is sent to one.
 
     Calling it again returns the same pipeline, with one more receiver where the endpoint or the protocol is another,
     and with one more file where that is. Where the program has made a tracer provider, they are added to that one.
@@ -61,13 +63,18 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     Raises ValueError for a malformed argument or variable, OSError for a file that cannot be written, and RuntimeError
     where the global tracer provider can take no exporter.
     """
-    shipped = _wanted(os.environ) and (file is None or _addressed(os.environ, endpoint, protocol, headers))
+    if keep.__class__ is not int or keep < 0:
+        message = f"keep= cannot be {keep!r}: use a whole number of spans, 0 or more."
+        raise ValueError(message)
+    elsewhere = file is not None or keep > 0
+    shipped = _wanted(os.environ) and (_addressed(os.environ, endpoint, protocol, headers) or not elsewhere)
     target = resolve(endpoint, protocol, headers) if shipped else None
     written = trace_file(file) if file is not None and not _disabled(os.environ) else None
     rows = ((SERVICE_NAME, service), (OPENINFERENCE_PROJECT_NAME, project), (DEPLOYMENT_ENVIRONMENT_NAME, environment))
     given = {name: value for name, value in rows if value}
     with _lock:
         pipeline = _pipeline(given)
+        pipeline.keep(keep)
         if target is not None:
             pipeline.ship_to(target)
         if written is not None:
@@ -86,7 +93,7 @@ def _disabled(environ: Mapping[str, str]) -> bool:
 
 
 def _addressed(environ: Mapping[str, str], *arguments: object) -> bool:
-    """Whether anything says that there is a receiver: if not, what has spans elsewhere is not after the default one."""
+    """Whether anything says that there is a receiver: who has the spans elsewhere is not after the default one."""
     named = first(environ, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT)
     return named is not None or any(argument is not None for argument in arguments)
 

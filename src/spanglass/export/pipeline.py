@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.sdk.environment_variables import OTEL_BSP_SCHEDULE_DELAY
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from spanglass.calls.unfinished import drain, finish_open
 from spanglass.export.backlog import Limits
@@ -19,6 +19,7 @@ from spanglass.export.endpoint import Target
 from spanglass.export.file import FileReceiver, TraceFile
 from spanglass.export.forking import ForkableReceiver, Receiving
 from spanglass.export.otlp import open_receiver, targets_of
+from spanglass.export.recent import Recent
 from spanglass.export.reporting import tell_losses
 from spanglass.guard import guard
 
@@ -43,6 +44,7 @@ class Pipeline:
         self.provider = provider
         self._owned = owned
         self._outlets: dict[Target | TraceFile, _Outlet] = {}
+        self._recent: Recent | None = None
         self._dropped_before = 0
         self._other_headers_told = False
 
@@ -50,6 +52,12 @@ class Pipeline:
     def dropped(self) -> int:
         """How many spans were not delivered: refused, not answered, or beyond the queue."""
         return self._dropped_before + sum(outlet.processor.dropped for outlet in self._outlets.values())
+
+    def spans(self) -> list[ReadableSpan]:
+        """Return the last finished spans, as many as `configure(keep=)` keeps, in the order in which they ended."""
+        with guard:
+            drain()
+        return [] if self._recent is None else self._recent.spans()
 
     def flush(self, timeout: float = 30.0) -> bool:
         """Send everything that has ended; waits at most `timeout` seconds.
@@ -91,17 +99,33 @@ class Pipeline:
         if file not in self._outlets:
             self._join(file, partial(FileReceiver, file), Limits.load({OTEL_BSP_SCHEDULE_DELAY: SOON, **os.environ}))
 
+    def keep(self, most: int) -> None:
+        """Keep the last `most` finished spans for `spans()`, or more where that was asked for before.
+
+        Raises RuntimeError where the provider takes no span processors.
+        """
+        if self._recent is not None:
+            self._recent.keep(most)
+        elif most:
+            add = self._adding()
+            self._recent = Recent(most)
+            add(self._recent)
+
     def _join(self, place: Target | TraceFile, reopen: Callable[[], Receiving], limits: Limits) -> None:
-        add: Any = getattr(self.provider, "add_span_processor", None)
+        add = self._adding()
+        receiver = ForkableReceiver(reopen)
+        outlet = self._outlets[place] = _Outlet(receiver, BatchProcessor(receiver, limits))
+        add(outlet.processor)
+
+    def _adding(self) -> Callable[[SpanProcessor], None]:
+        add: Callable[[SpanProcessor], None] | None = getattr(self.provider, "add_span_processor", None)
         if add is None:
             message = (
                 f"configure() cannot export from the global tracer provider {type(self.provider).__qualname__}, which "
                 "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
             )
             raise RuntimeError(message)
-        receiver = ForkableReceiver(reopen)
-        outlet = self._outlets[place] = _Outlet(receiver, BatchProcessor(receiver, limits))
-        add(outlet.processor)
+        return add
 
     def _tell_other_headers(self, target: Target) -> None:
         known = next(each.headers for each in self._outlets if isinstance(each, Target) and each == target)
