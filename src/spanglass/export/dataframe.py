@@ -1,5 +1,6 @@
 """Spans as a table of pandas, with the columns that Phoenix's own tables of spans have."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, format_span_id, format_trace_id
 
+from spanglass.export.sizes import copied
 from spanglass.semconv.openinference import OPENINFERENCE_SPAN_KIND
 
 if TYPE_CHECKING:
@@ -49,10 +51,10 @@ def to_dataframe(spans: Iterable[ReadableSpan]) -> "pd.DataFrame":
 
 def _attributes(spans: Sequence[ReadableSpan]) -> dict[str, list[Any]]:
     """Return a column for each attribute that any span has."""
-    columns: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = defaultdict(lambda: [None] * len(spans))
     for row, span in enumerate(spans):
-        for name, value in (span.attributes or {}).items():
-            columns.setdefault(name, [None] * len(spans))[row] = _plain(value)
+        for name, value in copied(span.attributes or {}).items():
+            columns[name][row] = _plain(value)
     return columns
 
 

@@ -182,7 +182,10 @@ def _list(said: Json, name: str) -> Sequence[Json]:
 
 
 def _value(value: Json) -> Any:
-    return next((VALUES[kind](inner) for kind, inner in value.items() if kind in VALUES and inner is not None), None)
+    for kind, inner in value.items():
+        if kind in VALUES and inner is not None:
+            return VALUES[kind](inner)
+    return None
 
 
 def _bytes(text: str) -> bytes:
