@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from spanglass.configure import Pipeline, configure
 from spanglass.context import using
+from spanglass.decorator import trace
 from spanglass.instrumentor import OpenAIInstrumentor
 from spanglass.record import Record
 from spanglass.settings import Settings
@@ -16,6 +17,7 @@ __all__ = [
     "TraceAsyncOpenAI",
     "TraceOpenAI",
     "configure",
+    "trace",
     "using",
     "wrap_openai",
 ]

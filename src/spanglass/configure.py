@@ -12,6 +12,7 @@ from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
+from spanglass import projects
 from spanglass.export.endpoint import resolve
 from spanglass.export.leaving import on_leaving
 from spanglass.export.pipeline import Pipeline
@@ -73,8 +74,9 @@ def _pipeline(given: dict[str, str]) -> Pipeline:
     provider = trace.get_tracer_provider()
     owned = isinstance(provider, trace.ProxyTracerProvider)
     if owned:
-        provider = TracerProvider(resource=_resource(given))
+        provider = made = TracerProvider(resource=_resource(given))
         trace.set_tracer_provider(provider)
+        projects.able.add(made)
     else:
         _warn_of_difference(provider, given)
     pipeline = Pipeline(provider, owned=owned)
