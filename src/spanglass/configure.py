@@ -4,17 +4,18 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from opentelemetry import trace
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
-from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from spanglass import projects
+from spanglass.calls.tracing import disabled
 from spanglass.export.endpoint import resolve
 from spanglass.export.leaving import on_leaving
+from spanglass.export.panel import AUTO, wanted
 from spanglass.export.pipeline import Pipeline
 from spanglass.semconv.openinference import OPENINFERENCE_PROJECT_NAME
 from spanglass.semconv.otel import DEPLOYMENT_ENVIRONMENT_NAME, SERVICE_NAME
@@ -28,7 +29,7 @@ _lock = threading.Lock()
 _pipelines: list[Pipeline] = []
 
 
-def configure(  # one option each, all by name
+def configure(  # noqa: PLR0913 - one option each, all by name
     *,
     project: str | None = None,
     service: str | None = None,
@@ -36,6 +37,7 @@ def configure(  # one option each, all by name
     endpoint: str | None = None,
     protocol: str | None = None,
     headers: Mapping[str, str] | None = None,
+    console: bool | Literal["auto"] = AUTO,
 ) -> Pipeline:
     """Send this process's spans to an OTLP receiver, and return the pipeline that does so.
 
@@ -44,6 +46,9 @@ def configure(  # one option each, all by name
     `protocol` is "http/protobuf" or "grpc"; `headers` are sent with every export. Arguments win over `OTEL_*`
     variables, and those over OTLP's defaults.
 
+    With `console` a panel of each trace is printed to standard error as it ends: "auto" does so where that is a
+    terminal.
+
     Calling it again returns the same pipeline, with one more receiver where the endpoint or the protocol is
     another. Where the program has made a tracer provider, the receiver is added to that one.
 
@@ -51,10 +56,13 @@ def configure(  # one option each, all by name
     take no exporter.
     """
     target = resolve(endpoint, protocol, headers) if _wanted(os.environ) else None
+    shown = wanted(console) and not disabled()
     rows = ((SERVICE_NAME, service), (OPENINFERENCE_PROJECT_NAME, project), (DEPLOYMENT_ENVIRONMENT_NAME, environment))
     given = {name: value for name, value in rows if value}
     with _lock:
         pipeline = _pipeline(given)
+        if shown and (console is True or pipeline.takes_processors):
+            pipeline.show()
         if target is not None:
             pipeline.ship_to(target)
     return pipeline
@@ -62,8 +70,7 @@ def configure(  # one option each, all by name
 
 def _wanted(environ: Mapping[str, str]) -> bool:
     """Whether the environment leaves export on."""
-    disabled = environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true"
-    return not disabled and environ.get(OTEL_TRACES_EXPORTER, "").strip().lower() != "none"
+    return not disabled() and environ.get(OTEL_TRACES_EXPORTER, "").strip().lower() != "none"
 
 
 def _pipeline(given: dict[str, str]) -> Pipeline:

@@ -3,17 +3,19 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 from spanglass.calls.unfinished import drain, finish_open
 from spanglass.export.batching import BRIEF, GRACE, BatchProcessor
 from spanglass.export.endpoint import Target
 from spanglass.export.forking import ForkableReceiver
 from spanglass.export.otlp import open_receiver, targets_of
+from spanglass.export.panel import Panel
 from spanglass.export.reporting import tell_losses
 from spanglass.guard import guard
 
@@ -35,6 +37,7 @@ class Pipeline:
         self.provider = provider
         self._owned = owned
         self._outlets: dict[Target, _Outlet] = {}
+        self._panel: Panel | None = None
         self._dropped_before = 0
         self._other_headers_told = False
 
@@ -62,6 +65,9 @@ class Pipeline:
             tell_losses(target, outlet.processor.untold())
         self._dropped_before = self.dropped
         self._outlets.clear()
+        if self._panel is not None:
+            self._panel.close()
+            self._panel = None
         if self._owned and isinstance(self.provider, TracerProvider):
             self.provider.shutdown()
 
@@ -75,16 +81,34 @@ class Pipeline:
             return
         if target in targets_of(self.provider):
             return
-        add: Any = getattr(self.provider, "add_span_processor", None)
-        if add is None:
-            message = (
-                f"configure() cannot export from the global tracer provider {type(self.provider).__qualname__}, which "
-                "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
-            )
-            raise RuntimeError(message)
+        add = self._adding("export from")
         receiver = ForkableReceiver(partial(open_receiver, target))
         outlet = self._outlets[target] = _Outlet(receiver, BatchProcessor(receiver))
         add(outlet.processor)
+
+    @property
+    def takes_processors(self) -> bool:
+        """Whether the provider is one that hands its spans to others."""
+        return hasattr(self.provider, "add_span_processor")
+
+    def show(self) -> None:
+        """Print a panel of each trace to standard error as it ends, from now on.
+
+        Raises RuntimeError where the provider takes no span processors.
+        """
+        if self._panel is None:
+            add = self._adding("print the traces of")
+            self._panel = Panel()
+            add(self._panel)
+
+    def _adding(self, what: str) -> Callable[[SpanProcessor], None]:
+        if not self.takes_processors:
+            message = (
+                f"configure() cannot {what} the global tracer provider {type(self.provider).__qualname__}, which takes "
+                "no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
+            )
+            raise RuntimeError(message)
+        return cast("TracerProvider", self.provider).add_span_processor
 
     def _tell_other_headers(self, target: Target) -> None:
         known = next(each for each in self._outlets if each == target)
