@@ -44,9 +44,11 @@ class Recorder:
 
     def __init__(self, resource: Mapping[str, str] | None = None) -> None:
         self.exporter = InMemorySpanExporter()
-        provider = TracerProvider(resource=Resource(resource or {}), id_generator=Counted(), shutdown_on_exit=False)
-        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.tracer = provider.get_tracer("test")
+        self.provider = TracerProvider(
+            resource=Resource(resource or {}), id_generator=Counted(), shutdown_on_exit=False
+        )
+        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.tracer = self.provider.get_tracer("test")
 
     def begin(self, name: str, start: float, attributes: Mapping[str, Any], parent: Span | None = None) -> Span:
         """Return a span that is still open."""

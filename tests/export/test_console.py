@@ -8,8 +8,8 @@ import sys
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Status, StatusCode
-
 from recorder import ASKED, UNSET, Recorder, one, retried
+
 from spanglass.export.console import print_summary
 from spanglass.export.summary import summarize
 from spanglass.guard import guard
@@ -60,13 +60,14 @@ def test_the_panel_of_a_retried_call() -> None:
 │                                                                              │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 
-  #  Tool         Duration  Status  Detail
-  1  openai_chat    7000ms  OK      stop
-       attempt 1      10ms  FAILED  HTTP 429
-       backoff       300ms          asked for by the server (retry-after-ms)
-       attempt 2    5005ms  FAILED  ReadTimeout
-       backoff       812ms          chosen by the SDK
-       attempt 3     870ms  OK      HTTP 200
+  #  Tool         Duration                       Status  Detail
+  1  openai_chat    7000ms  ███████████████████  OK      stop
+       attempt 1      10ms  ▌                    FAILED  HTTP 429
+       backoff       300ms  ░                            asked for by the server
+       attempt 2    5005ms  ▐█████████████▌      FAILED  ReadTimeout
+       backoff       812ms                ░░░            chosen by the SDK
+       attempt 3     870ms                  ▐██  OK      HTTP 200
+
 """
 
     assert drawn(retried()) == expected
@@ -86,6 +87,7 @@ def test_only_what_is_known_is_shown() -> None:
 │  Status       SUCCESS                                                        │
 │                                                                              │
 ╰──────────────────────────────────────────────────────────────────────────────╯
+
 """
 
     assert drawn(recorder.spans) == expected
@@ -106,8 +108,9 @@ def test_hostile_content_is_shown_as_plain_text() -> None:
 │                                                                              │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 
-  #  Tool         Duration  Status  Detail
-  1  openai_chat    1240ms  OK      [/]\\x07[link=x]
+  #  Tool         Duration                            Status  Detail
+  1  openai_chat    1240ms  ████████████████████████  OK      [/]\\x07[link=x]
+
 """
 
     assert drawn(hostile()) == expected
@@ -132,8 +135,9 @@ def test_a_file_that_takes_ascii_only() -> None:
 |                                                                              |
 +------------------------------------------------------------------------------+
 
-  #  Tool         Duration  Status  Detail
-  1  openai_chat    1240ms  OK      [/]\\x07[link=x]
+  #  Tool         Duration                            Status  Detail
+  1  openai_chat    1240ms  ========================  OK      [/]\\x07[link=x]
+
 """
 
     assert text == expected
@@ -155,10 +159,12 @@ def test_a_failed_call() -> None:
 │                                                                              │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 
-  #  Tool         Duration  Status  Detail
-  1  openai_chat    1240ms  FAILED  RateLimitError: Error code: 429 - {'error':
-                                    {'message': 'Slow down', 'code':
-                                    'rate_limit_exceeded'}}
+  #  Tool         Duration                Status  Detail
+  1  openai_chat    1240ms  ████████████  FAILED  RateLimitError: Error code:
+                                                  429 - {'error': {'message':
+                                                  'Slow down', 'code':
+                                                  'rate_limit_exceeded'}}
+
 """
 
     assert drawn(one(ASKED, Status(StatusCode.ERROR, error))) == expected

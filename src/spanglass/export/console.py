@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TextIO
 
 from opentelemetry.sdk.trace import ReadableSpan
 from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.color import ColorSystem
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.style import Style
@@ -87,9 +88,13 @@ def write(summary: Summary, file: TextIO) -> None:
     console = Console(file=file, force_jupyter=False)
     if not console.is_terminal:
         console.width = WIDTH  # a file is as wide as its reader, not as the terminal that the program runs in
-    with console.capture() as drawn:
-        console.print(panel(summary), end="", soft_wrap=True)  # its lines are as long as they are to be
-    file.write(f"{drawn.get()}\n")
+    colours = ColorSystem.STANDARD if console.color_system and not console.legacy_windows else None
+    segments = console.render(panel(summary))
+    if console.no_color:
+        segments = Segment.remove_color(segments)
+    # Rich itself writes to no file here: where nobody reads it, it would end the program.
+    drawn = [style.render(text, color_system=colours) if style else text for text, style, _ in segments]
+    file.write(f"{''.join(drawn)}\n")
     file.flush()
 
 
