@@ -18,7 +18,8 @@ RATIOS: Final = {
     "unsampled call": 2.3,
     "failed call": 1.65,
 }
-NAMES: Final = (*RATIOS, "stream chunk", "stream chunk, async", "unsampled chunk", "unsampled chunk, async")
+CHUNKS: Final = ("stream chunk", "stream chunk, async", "unsampled chunk", "unsampled chunk, async")
+NAMES: Final = (*RATIOS, *CHUNKS, "panel noted", "panel printed")
 
 
 @pytest.fixture(scope="module")

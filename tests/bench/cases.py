@@ -25,7 +25,8 @@ class Case(NamedTuple):
     """One thing that a program does: `units` of it are what `run` does more than `shorter`, if there is one.
 
     A run that ends in an exception returns it. `budget` is how many calls tracing may add to a unit; `runs` how many
-    make one timing.
+    make one timing. With `panel` it is how many calls the panel may add to tracing: printed, or where the call is
+    `within` a span that stays open, only noted.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Case(NamedTuple):
     conventions: tuple[str, ...] = ALL
     sampled: bool = True
     runs: int = 10
+    panel: bool = False
+    within: bool = False
 
 
 def _call(stack: ExitStack, messages: list[dict[str, str]]) -> Run:
@@ -100,4 +103,6 @@ def cases() -> Generator[tuple[Case, ...]]:
             Case("unsampled chunk", 0, *chunks, sampled=False, runs=1),
             Case("unsampled chunk, async", 0, *chunks_async, sampled=False, runs=1),
             Case("failed call", 600, _failing(stack)),
+            Case("panel noted", 800, small, panel=True, within=True),
+            Case("panel printed", 1600, small, panel=True),
         )

@@ -13,6 +13,7 @@ from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 MS: Final = 1_000_000  # nanoseconds
 OK: Final = Status(StatusCode.OK)
 UNSET: Final = Status()
+CHAIN: Final = {"openinference.span.kind": "CHAIN"}
 ASKED: Final = {
     "openinference.span.kind": "LLM",
     "llm.model_name": "gpt-4o-mini",

@@ -4,13 +4,15 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Status, StatusCode
-from recorder import ASKED, UNSET, Recorder, one, retried
+from recorder import ASKED, CHAIN, UNSET, Recorder, one, retried
 
-from spanglass.export.console import print_summary
+from spanglass.export.console import print_summary, write
 from spanglass.export.summary import summarize
 from spanglass.guard import guard
 
@@ -168,6 +170,66 @@ def test_a_failed_call() -> None:
 """
 
     assert drawn(one(ASKED, Status(StatusCode.ERROR, error))) == expected
+
+
+def called(**attributes: object) -> str:
+    """Return what the panel of a call says of its tokens and its cost."""
+    lines = drawn(one({"openinference.span.kind": "LLM", **attributes})).splitlines()
+    return ", ".join(" ".join(line.split()[1:-1]) for line in lines if line.startswith(("│  Token", "│  Cost")))
+
+
+def test_tokens_and_cost() -> None:
+    """Tokens are marked where they are an estimate, and a cost is told to the last digit."""
+    told = {"llm.token_count.prompt": 1000, "llm.token_count.completion": 13, "llm.token_count.total": 1013}
+    priced = {"llm.provider": "openai", "llm.response.model_name": "gpt-4o-mini"}
+
+    assert [
+        called(**told),
+        called(**told, **priced),
+        called(**{"spanglass.usage.estimated_completion_tokens": 1013}),
+        called(),
+    ] == ["Token Count 1,013", "Token Count 1,013, Cost $0.0001578", "Token Count ~1,013", ""]
+
+
+def test_a_cost_that_is_known_in_part() -> None:
+    """Where some calls have no price, the cost is said to be at least that of the others."""
+    found = replace(summarize(one({})), cost=Decimal("1234.5"), partial=True)
+    file = io.StringIO()
+    write(found, file)
+
+    assert "│  Cost         at least $1,234.5 " in file.getvalue()
+
+
+def test_many_levels() -> None:
+    """Steps are indented by the functions that they are in, as far as that is readable, and long names are cut."""
+    recorder = Recorder()
+    spans = [recorder.begin("root", 0, CHAIN)]
+    for level in range(6):
+        spans.append(recorder.begin(f"a_function_at_level_{level}", level + 1, CHAIN, spans[-1]))
+    for number, span in enumerate(reversed(spans)):
+        recorder.end(span, 20 + 4 * number)
+    expected = """
+  #  Tool                      Duration                           Status  Detail
+  1  a_function_at_level_0         39ms  ▐████████████████████    OK
+  2    a_function_at_level_1       34ms   ██████████████████      OK
+  3      a_function_at_lev...      29ms   ▐███████████████        OK
+  4        a_function_at_l...      24ms    █████████████          OK
+  5          a_function_at...      19ms    ▐██████████            OK
+  6          a_function_at...      14ms     ███████▌              OK
+
+"""
+
+    assert drawn(recorder.spans).partition("╯\n")[2] == expected
+
+
+def test_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of few columns has narrow panels."""
+    for name, value in (("FORCE_COLOR", "1"), ("NO_COLOR", "1"), ("TERM", "xterm-256color"), ("COLUMNS", "60")):
+        monkeypatch.setenv(name, value)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", drawn(one(ASKED))).splitlines()
+
+    assert [len(line) for line in lines[:3]] == [60, 60, 60]
+    assert max(map(len, lines)) == 60
 
 
 def test_nothing_to_summarize() -> None:

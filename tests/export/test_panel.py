@@ -7,17 +7,15 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
-from recorder import ASKED, Recorder
+from recorder import ASKED, CHAIN, Recorder
 
 from spanglass.export.panel import Bounds, Panel, wanted
-
-CHAIN: Final = {"openinference.span.kind": "CHAIN"}
 
 
 class Panels(io.StringIO):

@@ -4,9 +4,11 @@ import os
 import pty
 import subprocess
 import sys
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from nbclient import NotebookClient
+from nbformat import v4
 
 from otlp_receivers import silent_port
 
@@ -196,3 +198,14 @@ print("done")
     os.close(writing)
 
     assert (done.stdout, done.returncode) == ("done\n", 0)
+
+
+def test_a_notebook() -> None:
+    """In a notebook a panel is plain text on standard error, below the cell that it belongs to."""
+    form: Any = v4  # its functions have no annotations
+    cells = [form.new_code_cell(code) for code in (f"{PROGRAM}\nconfigure(console=True)", ASKING)]
+    notebook = form.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute(env={**CLEAN, "OTEL_TRACES_EXPORTER": "none"})
+    outputs = notebook.cells[1].outputs
+
+    assert [(output.name, output.text.splitlines()[-2].split()[:2]) for output in outputs] == [("stderr", ["1", "ask"])]

@@ -52,7 +52,10 @@ def _tokens(summary: Summary) -> str | None:
 
 
 def _cost(summary: Summary) -> str | None:
-    return None if summary.cost is None else f"{'at least ' if summary.partial else ''}${summary.cost:,.6f}"
+    if summary.cost is None:
+        return None
+    dollars = f"{summary.cost:,.8f}".rstrip("0").rstrip(".")
+    return f"{'at least ' if summary.partial else ''}${dollars}"
 
 
 FIELDS: Final[tuple[tuple[str, Callable[[Summary], str | None]], ...]] = (

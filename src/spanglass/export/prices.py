@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from spanglass.export.sizes import copied
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
@@ -55,7 +56,7 @@ def cost(span: ReadableSpan) -> Decimal | None:
     provider, the model that answered, the service tier or any of the counts has no price there. Prices are those of
     the day of the call; nothing is asked of the network.
     """
-    attributes = span.attributes or {}
+    attributes = copied(span.attributes or {})
     provider = PROVIDERS.get(str(attributes.get(oi.LLM_PROVIDER)))
     model = attributes.get(oi.LLM_RESPONSE_MODEL_NAME)
     usage = _usage(attributes)
@@ -95,7 +96,7 @@ def _usage(attributes: Attributes) -> dict[str, int] | None:
     cached = told.get("cache_read_tokens") or told.get("cache_write_tokens")
     if cached and told.get("input_audio_tokens"):
         return None  # how many were both is not told
-    if not cached and any(name.startswith(own.SPANGLASS_USAGE_DETAILS) and "cache" in name for name in attributes):
+    if not cached and [name for name in attributes if "cache" in name and name.startswith(own.SPANGLASS_USAGE_DETAILS)]:
         return None  # some count what they had cached under names of their own
     return {key: count for key, count in told.items() if count}
 
