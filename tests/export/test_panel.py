@@ -7,9 +7,9 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import pytest
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
@@ -183,6 +183,21 @@ def test_traces_that_never_end(
     assert [span() for span in alive] == [None] * 4
 
 
+@pytest.mark.parametrize("bounds", [Bounds(traces=2), Bounds(spans=3)], ids=["traces", "spans"])
+def test_traces_one_after_the_other(shown: Callable[..., Recorder], stderr: Panels, bounds: Bounds) -> None:
+    """What is kept of a trace goes with its panel: any number of them are printed, and none is taken for open."""
+    recorder = shown(bounds)
+    longer = recorder.begin("longer", 0, CHAIN)
+    for number in range(10):
+        root = recorder.begin("root", 0, CHAIN)
+        recorder.end(recorder.begin(str(number), 0, CHAIN, root), 1)
+        recorder.end(root, 1)
+
+    recorder.end(longer, 2)
+
+    assert [lines[0].split()[1] for lines in stderr.tables()] == [*map(str, range(10)), "longer"]
+
+
 def test_a_long_life(shown: Callable[..., Recorder], stderr: Panels) -> None:
     """An outermost span that never ends, in which very much happens, takes little memory."""
     recorder = shown(Bounds(spans=20, rows=5))
@@ -204,17 +219,18 @@ def test_a_long_life(shown: Callable[..., Recorder], stderr: Panels) -> None:
 class Recording(Sampler):
     """Has spans recorded, and not sampled."""
 
-    def should_sample(self, *_: Any, **__: Any) -> SamplingResult:
-        """Record it."""
-        return SamplingResult(Decision.RECORD_ONLY)
+    def should_sample(self, *given: Any) -> SamplingResult:
+        """Record it, with its attributes."""
+        return SamplingResult(Decision.RECORD_ONLY, given[4])
 
     def get_description(self) -> str:
         """Return its name."""
         return "Recording"
 
 
-def test_what_is_not_sampled(stderr: Panels) -> None:
+def test_what_is_not_sampled(shown: Callable[..., Recorder], stderr: Panels) -> None:
     """What is not sampled is not printed either."""
+    shown()
     provider = TracerProvider(sampler=Recording(), shutdown_on_exit=False)
     provider.add_span_processor(Panel())
     provider.get_tracer("test").start_span("ChatCompletion", attributes=ASKED).end()
@@ -226,15 +242,17 @@ class Tracing(Panels):
     """A standard error whose every write is itself traced."""
 
     recorder: Recorder
+    instrumented = True
 
     def write(self, text: str) -> int:
         """Keep it, in a span."""
+        self.instrumented = is_instrumentation_enabled()
         with self.recorder.tracer.start_as_current_span("write", attributes=CHAIN):
             return super().write(text)
 
 
 def test_what_is_traced_in_printing(shown: Callable[..., Recorder], stderr: Panels) -> None:
-    """What is traced while a panel is printed has none, so that it comes to an end."""
+    """While a panel is printed calls are not traced, and what is has no panel, so that it comes to an end."""
     file = Tracing()
     recorder = file.recorder = shown(file=file)
     recorder.end(recorder.begin("ask", 0, CHAIN), 1)
@@ -242,6 +260,7 @@ def test_what_is_traced_in_printing(shown: Callable[..., Recorder], stderr: Pane
 
     assert [lines[0].split()[1] for lines in file.tables()] == ["ask", "ask"]
     assert [span.name for span in recorder.spans] == ["ask", "write", "ask", "write"]
+    assert not file.instrumented
     assert stderr.writes == []
 
 

@@ -150,13 +150,14 @@ def test_fork() -> None:
     script = """
 configure(console=True)
 with ask("parent"):
+    with ask("before"): pass
     child = os.fork()
     with ask("inner" if child else "child"): pass
     if child: os.waitpid(child, 0)
 os._exit(0) if not child else None
 """
 
-    assert run(script) == ("", ["child", "inner"], 0)
+    assert run(script) == ("", ["child", "before"], 0)
 
 
 def test_a_stream_that_is_open_at_exit() -> None:

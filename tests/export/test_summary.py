@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, Status, StatusCode
-from recorder import ASKED, OK, UNSET, Recorder, one, retried
+from recorder import ASKED, CHAIN, OK, UNSET, Recorder, one, retried
 
 from spanglass.export.notes import read
 from spanglass.export.summary import Row, Summary, Tally, summarize
@@ -123,6 +123,18 @@ def test_a_trace_of_two_calls() -> None:
             Row(3, "weather", 20, 5, "OK", ""),
         ),
     )
+
+
+@pytest.mark.parametrize("ends", [(3, 4), (4, 3)])
+def test_the_prompt_is_that_of_the_first_call(ends: tuple[int, int]) -> None:
+    """Of several calls the one that began first tells the prompt, whichever ended first."""
+    recorder = Recorder()
+    said = "llm.input_messages.1.message.content"
+    calls = [recorder.begin("ChatCompletion", start, {**ASKED, said: f"{start}?"}) for start in range(2)]
+    for end, call in sorted(zip(ends, calls, strict=True), key=lambda pair: pair[0]):
+        recorder.end(call, end)
+
+    assert summarize(recorder.spans).prompt == "0?"
 
 
 def test_functions_within_functions() -> None:
@@ -267,6 +279,26 @@ def test_spans_at_the_same_time() -> None:
         Row(1, "inner", 0, 0, "OK", ""),
         Row(2, "openai_chat", 0, 0, "OK", "", 1),
     )
+
+
+def test_spans_that_begin_at_the_same_time() -> None:
+    """Of spans that begin at once those that end later are around the others, in whatever order they are given."""
+    recorder = Recorder()
+    root = recorder.begin("root", 0, CHAIN)
+    inner = recorder.begin("inner", 0, CHAIN, root)
+    recorder.end(inner, 1)
+    recorder.end(root, 2)
+    given = recorder.spans
+
+    assert [summarize(spans).name for spans in (given, given[::-1])] == ["root", "root"]
+
+
+def test_an_attempt_without_its_call() -> None:
+    """An attempt of a call that is not there has no row."""
+    recorder = Recorder()
+    recorder.end(recorder.begin("attempt", 0, {**CHAIN, "http.request.method": "POST"}), 1)
+
+    assert summarize(recorder.spans) == summary(latency=1.0)
 
 
 def test_spans_that_are_in_each_other() -> None:

@@ -94,9 +94,7 @@ class Panel(SpanProcessor):
             return
         key = (context.trace_id, context.span_id)
         with guard, self._lock:
-            trace = None
-            if parent is not None and not parent.is_remote:
-                trace = self._within.get((context.trace_id, parent.span_id))
+            trace = None if parent is None else self._within.get((context.trace_id, parent.span_id))
             if trace is None:
                 trace = _Trace(context, self._bounds.rows)
                 self._traces[trace] = None
