@@ -222,6 +222,27 @@ def test_many_levels() -> None:
     assert drawn(recorder.spans).partition("╯\n")[2] == expected
 
 
+def test_what_took_no_time() -> None:
+    """A step of no length is seen on the axis, also at its end, and so is a trace of no length."""
+    recorder = Recorder()
+    root = recorder.begin("root", 0, CHAIN)
+    for at in (0, 50, 100):
+        recorder.end(recorder.begin("tool", at, CHAIN, root), at)
+    recorder.end(root, 100)
+    expected = """
+  #  Tool  Duration                            Status  Detail
+  1  tool       0ms  ▌                         OK
+  2  tool       0ms              ▌             OK
+  3  tool       0ms                         ▐  OK
+
+"""
+    instant = Recorder()
+    instant.end(instant.begin("tool", 0, CHAIN), 0)
+
+    assert drawn(recorder.spans).partition("╯\n")[2] == expected
+    assert "  1  tool       0ms  ▌  " in drawn(instant.spans)
+
+
 def test_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal of few columns has narrow panels."""
     for name, value in (("FORCE_COLOR", "1"), ("NO_COLOR", "1"), ("TERM", "xterm-256color"), ("COLUMNS", "60")):

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled

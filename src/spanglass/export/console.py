@@ -88,7 +88,7 @@ def print_summary(spans: Sequence[ReadableSpan], file: TextIO | None = None) -> 
 
 def write(summary: Summary, file: TextIO) -> None:
     """Write the panel and a blank line to `file`, at once; raises what the file does."""
-    console = Console(file=file, force_jupyter=False)
+    console = Console(file=file)
     if not console.is_terminal:
         console.width = WIDTH  # a file is as wide as its reader, not as the terminal that the program runs in
     colours = ColorSystem.STANDARD if console.color_system and not console.legacy_windows else None
