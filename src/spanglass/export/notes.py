@@ -92,7 +92,7 @@ def read(span: ReadableSpan) -> Note:
         span.start_time or 0,
         span.end_time,
         status,
-        "" if status == "OPEN" else line(", ".join(_details(span, attributes, kind))),
+        line(", ".join(_details(span, attributes, kind))),
         _number(attributes, own.SPANGLASS_ATTEMPT_BACKOFF),
         BACKOFF_SOURCES.get(source, source),
         kind == ATTEMPT and otel.HTTP_REQUEST_RESEND_COUNT in attributes,
