@@ -38,6 +38,7 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     protocol: str | None = None,
     headers: Mapping[str, str] | None = None,
     console: bool | Literal["auto"] = AUTO,
+    keep: int = 0,
 ) -> Pipeline:
     """Send this process's spans to an OTLP receiver, and return the pipeline that does so.
 
@@ -46,8 +47,8 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     `protocol` is "http/protobuf" or "grpc"; `headers` are sent with every export. Arguments win over `OTEL_*`
     variables, and those over OTLP's defaults.
 
-    With `console` a panel of each trace is printed to standard error as it ends: "auto" does so where that is a
-    terminal.
+    `console` is whether a panel of each trace is printed to standard error as it ends; "auto" is where that is a
+    terminal. `keep` is how many of the last finished spans `Pipeline.spans()` gives.
 
     Calling it again returns the same pipeline, with one more receiver where the endpoint or the protocol is
     another. Where the program has made a tracer provider, the receiver is added to that one.
@@ -55,6 +56,7 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     Raises ValueError for a malformed argument or variable, and RuntimeError where the global tracer provider can
     take no exporter.
     """
+    _check(keep)
     target = resolve(endpoint, protocol, headers) if _wanted(os.environ) else None
     shown = wanted(console) and not disabled()
     rows = ((SERVICE_NAME, service), (OPENINFERENCE_PROJECT_NAME, project), (DEPLOYMENT_ENVIRONMENT_NAME, environment))
@@ -63,9 +65,16 @@ def configure(  # noqa: PLR0913 - one option each, all by name
         pipeline = _pipeline(given)
         if shown and (console is True or pipeline.takes_processors):
             pipeline.show()
+        pipeline.keep(keep)
         if target is not None:
             pipeline.ship_to(target)
     return pipeline
+
+
+def _check(keep: int) -> None:
+    if keep.__class__ is not int or keep < 0:
+        message = f"keep= cannot be {keep!r}: use a whole number of spans, 0 or more."
+        raise ValueError(message)
 
 
 def _wanted(environ: Mapping[str, str]) -> bool:

@@ -125,8 +125,8 @@ except RuntimeError as error:
 """
 
     said = (
-        "configure() cannot print the traces of the global tracer provider NoOpTracerProvider, which takes no span "
-        "processors: use a TracerProvider of the OpenTelemetry SDK, or none.\n"
+        "configure() cannot export from the global tracer provider NoOpTracerProvider, which takes no span processors: "
+        "use a TracerProvider of the OpenTelemetry SDK, or none.\n"
     )
 
     assert run(script) == (said, [], 0)
