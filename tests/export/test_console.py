@@ -243,14 +243,19 @@ def test_what_took_no_time() -> None:
     assert "  1  tool       0ms  ▌  " in drawn(instant.spans)
 
 
-def test_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal of few columns has narrow panels."""
-    for name, value in (("FORCE_COLOR", "1"), ("NO_COLOR", "1"), ("TERM", "xterm-256color"), ("COLUMNS", "60")):
+@pytest.mark.parametrize(("columns", "expected"), [("60", 60), ("20", 52)])
+def test_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, columns: str, expected: int) -> None:
+    """A terminal of few columns has narrow panels, as far as they can be."""
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm-256color"), ("COLUMNS", columns)):
         monkeypatch.setenv(name, value)
-    lines = re.sub(r"\x1b\[[\d;]*m", "", drawn(one(ASKED))).splitlines()
+    recorder = Recorder()
+    root = recorder.begin("root", 0, CHAIN)
+    tool = recorder.begin("a_tool_with_quite_a_long_name", 0, CHAIN, root)
+    recorder.end(tool, 1, Status(StatusCode.ERROR, "ValueError: " + "there is no such city in any country " * 3))
+    recorder.end(root, 2)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", drawn(recorder.spans)).splitlines()
 
-    assert [len(line) for line in lines[:3]] == [60, 60, 60]
-    assert max(map(len, lines)) == 60
+    assert max(map(len, lines)) == expected
 
 
 def test_nothing_to_summarize() -> None:

@@ -17,9 +17,11 @@ from spanglass.export.summary import Row, Summary, summarize
 from spanglass.guard import guard
 
 WIDTH: Final = 80  # columns at most: what a log viewer shows unwrapped
-NARROWEST: Final = 40  # columns at least: a narrower terminal wraps what is longer
+NARROWEST: Final = 52  # columns at least: a narrower terminal wraps what is longer
 LABEL: Final = 11  # columns of the longest field's name
 TOOL: Final = 24  # columns at most of a tool's name
+OTHERS: Final = 44  # columns that the rest of a narrow table wants
+SHORTEST: Final = 6  # columns at least of a detail
 DEEPEST: Final = 4  # steps within steps that are indented
 BAR: Final = (10, 24)  # columns of the time axis: at least, and at most
 DETAIL: Final = 30  # columns of the details that the bars leave them
@@ -151,7 +153,8 @@ class _Layout:
         rows = self._summary.rows
         if not rows:
             return
-        tools = [self._cut(f"{'  ' * min(row.depth, DEEPEST)}{row.tool}", TOOL) for row in rows]
+        widest = min(TOOL, self._width - OTHERS)
+        tools = [self._cut(f"{'  ' * min(row.depth, DEEPEST)}{row.tool}", widest) for row in rows]
         durations = [f"{row.duration:.0f}ms" for row in rows]
         number = max([len(str(row.number or "")) for row in rows])
         tool = max([4, *map(cell_len, tools)])
@@ -165,7 +168,7 @@ class _Layout:
         yield [(head, "bold")]
         for row, name, took in zip(rows, tools, durations, strict=True):
             pad = " " * (tool - cell_len(name))
-            first, *others = self._fold(row.detail, rest - bar)
+            first, *others = self._fold(row.detail, max(rest - bar, SHORTEST))
             yield _stripped([
                 (f"  {row.number or '':>{number}}  {name}{pad}  {took:>{duration}}  ", ""),
                 (self._bar(row, bar), BARS[row.status]),

@@ -44,7 +44,7 @@ def _standard_error() -> TextIO | None:
 class Bounds(NamedTuple):
     """How much is kept of traces that have not ended: of how many, spans of all of them, and rows of each.
 
-    What is kept of a span that has ended is some short texts, two kilobytes at most.
+    Of a span that has ended some short texts are kept: a kilobyte, or half of it.
     """
 
     traces: int = 1_000
