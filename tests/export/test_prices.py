@@ -10,7 +10,9 @@ from typing import Any, Final
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
+from bench import api
 from spanglass.export.prices import cost
+from spanglass.testing import CapturedSpans
 
 SPRING: Final = datetime(2026, 4, 1, tzinfo=timezone.utc)
 AUTUMN: Final = datetime(2026, 11, 1, tzinfo=timezone.utc)
@@ -113,6 +115,14 @@ def test_not_known(changes: dict[str, Any], when: datetime) -> None:
 def test_of_no_call() -> None:
     """A span without attributes cost nothing that is known."""
     assert cost(ReadableSpan("attempt")) is None
+
+
+def test_a_call_that_was_traced(captured: CapturedSpans) -> None:
+    """The span of a call of OpenAI's API says all that its cost is told by."""
+    with api.client(api.whole()) as client:
+        client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "Hello"}])
+
+    assert [cost(span) for span in captured.spans] == [Decimal("0.000009")]
 
 
 def test_without_the_package() -> None:

@@ -1,5 +1,6 @@
 """What is said of one trace: its facts, and its steps."""
 
+import math
 from decimal import Decimal
 from typing import Any, Final
 
@@ -318,6 +319,31 @@ def test_spans_that_are_in_each_other() -> None:
     )
 
     assert sorted(row.tool for row in found.rows) == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("value", [("a", "b"), ["a"], True, math.nan, -1], ids=str)
+def test_attributes_of_other_types(value: object) -> None:
+    """What another program wrote under the same names, in whatever type, is not taken for what it is not."""
+    names = (
+        "llm.model_name",
+        "llm.finish_reason",
+        "llm.input_messages.0.message.content",
+        "llm.token_count.total",
+        "llm.provider",
+        "metadata",
+        "error.type",
+        "http.response.status_code",
+    )
+    attributes = {**kind("LLM"), "llm.input_messages.0.message.role": "user", **dict.fromkeys(names, value)}
+    context = SpanContext(1, 2, is_remote=False)
+    found = summarize([ReadableSpan("call", context, attributes=attributes, start_time=0, end_time=1)])
+
+    assert (found.model, found.prompt, found.cost, found.rows) == (
+        None,
+        None,
+        None,
+        (Row(1, "call", 0, 1e-6, "OK", ""),),
+    )
 
 
 def test_beyond_the_most() -> None:

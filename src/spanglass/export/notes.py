@@ -152,7 +152,7 @@ def status_of(span: ReadableSpan) -> str:
     if span.status.status_code is StatusCode.ERROR:
         return "FAILED"
     outcome = (span.attributes or {}).get(own.SPANGLASS_STREAM_OUTCOME)
-    return "OK" if outcome in {None, "completed"} else "INCOMPLETE"
+    return "OK" if outcome in (None, "completed") else "INCOMPLETE"
 
 
 def _prompt(attributes: Attributes) -> str | None:
