@@ -160,6 +160,18 @@ def test_rows_are_bounded(shown: Callable[..., Recorder], stderr: Panels) -> Non
     assert "│  Steps        5 " in stderr.writes[0]
 
 
+def test_many_spans_of_others(shown: Callable[..., Recorder], stderr: Panels) -> None:
+    """However many spans of other instrumentations come before a step, it has its row."""
+    recorder = shown(Bounds(rows=2))
+    root = recorder.begin("GET /", 0, {})
+    for number in range(5):
+        recorder.end(recorder.begin("SELECT", number, {}, root), number + 1)
+    recorder.end(recorder.begin("ChatCompletion", 5, ASKED, root), 10)
+    recorder.end(root, 10)
+
+    assert [line.split()[:2] for line in stderr.tables()[0]] == [["1", "openai_chat"]]
+
+
 @pytest.mark.parametrize(
     ("bounds", "printed"), [(Bounds(traces=2), ["3", "2"]), (Bounds(spans=5), ["3", "2"])], ids=["traces", "spans"]
 )

@@ -78,7 +78,8 @@ def summarize(spans: Sequence[ReadableSpan]) -> Summary:
 class Tally:
     """The spans of one trace, added up in the order of their ends.
 
-    Beyond `most` of them they still count, but have no rows. `steps` counts them without attempts.
+    Beyond `most` of them steps and attempts still count, but have no rows, and of other spans it is not noted what they
+    are in. `steps` counts the former without attempts.
     """
 
     __slots__ = (
@@ -100,7 +101,7 @@ class Tally:
 
     def add(self, note: Note, *, last: bool = False) -> bool:
         """Take one span, and return whether it is kept: the `last` one is in any case."""
-        kept = last or len(self._notes) + len(self._links) < self._most
+        kept = last or len(self._links if note.kind is None else self._notes) < self._most
         self._resent += note.resent
         if note.kind not in {None, ATTEMPT}:
             self.steps += 1
