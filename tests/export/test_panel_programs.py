@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from typing import Any, Final
@@ -160,9 +161,14 @@ os._exit(0) if not child else None
     assert run(script) == ("", ["child", "before"], 0)
 
 
-def test_a_stream_that_is_open_at_exit() -> None:
-    """What was still open as the program ended has its panel."""
-    script = """
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [("", 0), ("import signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM), ("raise SystemExit(3)", 3)],
+    ids=["end", "SIGTERM", "exit"],
+)
+def test_a_stream_that_is_open_at_the_end(ending: str, status: int) -> None:
+    """What was still open as the program ended has its panel, however it ended."""
+    script = f"""
 from openai import OpenAI
 from spanglass import OpenAIInstrumentor
 from spanglass.testing import OpenAIServer
@@ -172,9 +178,10 @@ server = OpenAIServer()
 client = OpenAI(base_url=server.base_url, api_key="test")
 stream = client.chat.completions.create(model="gpt-4o-mini", messages=[], stream=True)
 next(stream)
+{ending}
 """
 
-    assert run(script) == ("", ["openai_chat_stream"], 0)
+    assert run(script) == ("", ["openai_chat_stream"], status)
 
 
 def test_a_pipe_that_nobody_reads() -> None:
