@@ -1,5 +1,6 @@
 """`spanglass show`: what it tells of each trace of a file, which ones it shows, and what no content can do."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from recorded import CALL, WEATHER, ask, client, made, run, says, settled, shell
 
 from spanglass import trace, using
-from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, chunks, completion, error
+from spanglass.testing import CapturedSpans, HangUp, OpenAIServer, Reply, Stall, Stream, chunks, completion, error
 
 Save = Callable[[], Path]
 
@@ -138,6 +139,58 @@ def test_streams_and_failures(server: OpenAIServer, save: Save) -> None:
     gpt-4o-mini, tokens 9 in + 2 out, stop
     user: __REDACTED__
     assistant: __REDACTED__
+"""
+
+    assert expected == run("show", save()).stdout
+
+
+def test_a_cancelled_stream(server: OpenAIServer, save: Save) -> None:
+    """A stream whose task was cancelled shows what had arrived, and that it is not all."""
+
+    async def read(stream: Any, arrived: asyncio.Event) -> None:
+        async for chunk in stream:
+            if chunk.choices[0].delta.content:
+                arrived.set()
+
+    async def leave() -> None:
+        async with openai.AsyncOpenAI(base_url=server.base_url, api_key="test") as asking:
+            create: Any = asking.chat.completions.create
+            stream = await create(model="gpt-4o-mini", messages=[says("user", "Go on.")], stream=True)
+            arrived = asyncio.Event()
+            task = asyncio.create_task(read(stream, arrived))
+            await arrived.wait()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    server.script(Stream([*chunks(["Hel"], finish_reason=None), Stall()]))
+    asyncio.run(leave())
+    expected = """\
+00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
+└── ChatCompletion  +0.0 ms  10.0 ms  INCOMPLETE
+    gpt-4o-mini, tokens ~1 out, stream cancelled after 2 chunks, the first after
+    25.0 ms
+    user: Go on.
+    assistant: Hel
+"""
+
+    assert expected == run("show", save()).stdout
+
+
+def test_an_attempt_without_an_answer(server: OpenAIServer, save: Save) -> None:
+    """An attempt that no status came of says what happened instead."""
+    server.script(HangUp())
+    ask(client(server), "Hi")
+    expected = """\
+00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  50.0 ms
+└── ChatCompletion  +0.0 ms  50.0 ms  OK
+    gpt-4o-mini, tokens 9 in + 2 out, stop, 2 attempts
+    user: Hi
+    assistant: Hello
+    ├── attempt 1  +10.0 ms  10.0 ms  FAILED  RemoteProtocolError: Server
+    │   disconnected without sending a response.
+    │   waited 500 ms, as the SDK chose
+    └── attempt 2  +30.0 ms  10.0 ms  OK  HTTP 200
 """
 
     assert expected == run("show", save()).stdout

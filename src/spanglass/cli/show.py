@@ -29,28 +29,24 @@ SPAN_OF_TIME: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|)", re.ASCII)
 PREFIX: Final = re.compile(r"[0-9a-f]{1,32}")
 
 
-class _Seconds(click.ParamType[float]):
-    """A duration, in seconds or with its unit."""
+def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """Read a duration, in seconds or with its unit."""
+    if value is None:
+        return None
+    found = SPAN_OF_TIME.fullmatch(value.strip())
+    if found is None:
+        message = f"{value!r} is no duration: give seconds, as in 1.5, or a unit, as in 500ms."
+        raise click.BadParameter(message)
+    return float(found[1]) * UNITS[found[2]]
 
-    name = "seconds"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        found = SPAN_OF_TIME.fullmatch(str(value).strip())
-        if found is None:
-            self.fail(f"{value!r} is no duration: give seconds, as in 1.5, or a unit, as in 500ms.", param, ctx)
-        return float(found[1]) * UNITS[found[2]]
-
-
-class _TraceId(click.ParamType[str]):
-    """The id of a trace, or how it begins."""
-
-    name = "id"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        prefix = str(value).strip().lower()
-        if not PREFIX.fullmatch(prefix):
-            self.fail(f"{value!r} is no trace id, nor how one begins: it has 32 characters, 0-9 and a-f.", param, ctx)
-        return prefix
+def _trace_id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Read the id of a trace, or how it begins."""
+    prefix = value and value.strip().lower()
+    if prefix is not None and not PREFIX.fullmatch(prefix):
+        message = f"{value!r} is no trace id, nor how one begins: it has 32 characters, 0-9 and a-f."
+        raise click.BadParameter(message)
+    return prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +134,14 @@ def _wanted(
 
 @click.command()
 @click.argument("file", type=click.Path())
-@click.option("--trace", type=_TraceId(), help="Only this one, with all of its content. The first characters do.")
-@click.option("--errors", is_flag=True, help="Those in which something failed, other than an attempt that was retried.")
+@click.option(
+    "--trace", metavar="ID", callback=_trace_id, help="Only this one, with all of its content. The first characters do."
+)
+@click.option("--errors", is_flag=True, help="Those in which something failed, not just attempts that were retried.")
 @click.option("--retried", is_flag=True, help="Those in which a call took more than one attempt.")
-@click.option("--slow", type=_Seconds(), help="Those that took at least as long: 1.5 seconds, 500ms, 2m.")
+@click.option(
+    "--slow", metavar="TIME", callback=_seconds, help="Those that took at least as long: 1.5 seconds, 500ms, 2m."
+)
 def show(file: str, *, trace: str | None, errors: bool, retried: bool, slow: float | None) -> None:
     """Show each trace in FILE as a tree.
 
