@@ -11,7 +11,7 @@ from typing import Final
 import click
 from opentelemetry.trace import format_trace_id
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from rich.tree import Tree
 
@@ -50,33 +50,37 @@ def _trace_id(_: click.Context, __: click.Parameter, value: str | None) -> str |
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A line within the tree, cut to the width that is left for it, or folded."""
+class _Branch:
+    """A span within the tree; `start` is its trace's. What it says is made only as it is drawn."""
 
-    line: Line
+    step: Step
+    start: int
+    inside: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        label = f"{self.line.label}: " if self.line.label else ""
-        told = f"{label}{self.line.text}"
-        width = max(options.max_width, NARROWEST)
-        if self.line.cut and cell_len(told) > width:
-            told = f"{set_cell_size(told, width - 3).rstrip()}..."
-        drawn = Text(told, overflow="fold")
-        drawn.stylize("bold red" if self.line.label == "error" else "cyan", 0, len(label))
-        yield drawn
+        own = self.step
+        yield Text.assemble(
+            (own.name, "bold"),
+            self.inside,
+            f"  +{duration(max(own.start - self.start, 0) / NANOSECONDS)}",
+            f"  {duration((own.end - own.start) / NANOSECONDS)}  ",
+            (own.status, STYLES[own.status]),
+            f"  {own.note}" if own.note else "",
+            overflow="fold",
+        )
+        for line in own.lines:
+            yield _drawn(line, max(options.max_width, NARROWEST))
 
 
-def _label(own: Step, start: int, inside: str) -> Group:
-    head = Text.assemble(
-        (own.name, "bold"),
-        inside,
-        f"  +{duration(max(own.start - start, 0) / NANOSECONDS)}",
-        f"  {duration((own.end - own.start) / NANOSECONDS)}  ",
-        (own.status, STYLES[own.status]),
-        f"  {own.note}" if own.note else "",
-        overflow="fold",
-    )
-    return Group(head, *map(_Line, own.lines))
+def _drawn(line: Line, width: int) -> Text:
+    """Return a line cut to the width, or to be folded."""
+    label = f"{line.label}: " if line.label else ""
+    told = f"{label}{line.text}"
+    if line.cut and cell_len(told) > width:
+        told = f"{set_cell_size(told, width - 3).rstrip()}..."
+    drawn = Text(told, overflow="fold")
+    drawn.stylize("bold red" if line.label == "error" else "cyan", 0, len(label))
+    return drawn
 
 
 def _when(nanoseconds: int) -> str:
@@ -117,7 +121,7 @@ def tree(trace: int, steps: Sequence[Step]) -> Tree:
     for own, parent in ordered(steps):
         above, depth = places[parent.id] if parent else (drawn, 0)
         inside = f" in {parent.name}" if parent and depth > DEEPEST else ""
-        branch = above.add(_label(own, start, inside))
+        branch = above.add(_Branch(own, start, inside))
         places[own.id] = (branch if depth < DEEPEST else above, depth + 1)
     return drawn
 
