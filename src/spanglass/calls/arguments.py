@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields as fields_of
 from dataclasses import is_dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
-from spanglass.credentials import NAMED_SECRETS, scrub_inside
+from spanglass.credentials import NAMED_SECRETS, scrub, scrub_inside
 from spanglass.guard import foreign
 from spanglass.limits import Limits, within
 from spanglass.plain import NOTHING, encode, whole
@@ -24,6 +25,7 @@ _TOLD = (str, bool, int, float, type(None))
 _MAPPINGS: Any = (Mapping,)
 _LISTS: Any = (list, tuple, set, frozenset, deque)
 _TUPLES: Any = (tuple,)
+_BYTES: Any = (bytes, bytearray)
 
 
 def told(value: Any, limits: Limits) -> tuple[str | None, str | None]:
@@ -33,7 +35,9 @@ def told(value: Any, limits: Limits) -> tuple[str | None, str | None]:
     """
     if value is None:
         return None, None
-    data = scrub_inside(within(foreign(_data, value), limits._replace(upload=None)), NAMED_SECRETS)
+    if value.__class__ is str and not value[limits.least :]:  # the usual case, in few calls
+        return scrub(value), TEXT
+    data = scrub_inside(within(data_of(value), limits._replace(upload=None)), NAMED_SECRETS)
     return (data, TEXT) if isinstance(data, str) else (encode(data), JSON)
 
 
@@ -55,7 +59,8 @@ def told_items(items: Sequence[Any], count: int, limits: Limits) -> tuple[str | 
     return told([*items, *more], limits)
 
 
-def _data(value: Any) -> Any:
+def data_of(value: Any) -> Any:
+    """Return what JSON has a word for, as the value is now; an object that is no data is told by its class."""
     return _Telling().data(value, DEPTH)
 
 
@@ -66,7 +71,7 @@ class _Telling:
         self.left = MOST
 
     def data(self, value: Any, depth: int) -> Any:
-        """Return what JSON has a word for; an object that is no data is told by its class."""
+        """Return what JSON has a word for."""
         self.left -= 1
         if isinstance(value, Enum):
             value = value.value
@@ -74,12 +79,17 @@ class _Telling:
             return str.__str__(value) if isinstance(value, str) else value
         if depth == 0 or self.left < 0:
             return "…"
+        made = foreign(partial(self._inside, depth=depth - 1), value)
+        return f"<{value.__class__.__qualname__}>" if made is None else made
+
+    def _inside(self, value: Any, depth: int) -> Any:
+        """Return what a value holds, or None where it is no data."""
         if isinstance(value, _LISTS) and not hasattr(value, "_fields"):
-            return self._items(value, depth - 1)
+            return self._items(value, depth)
+        if isinstance(value, _BYTES):
+            return value
         own = _own(value)
-        if own is None:
-            return value if isinstance(value, (bytes, bytearray)) else f"<{value.__class__.__qualname__}>"
-        return self._fields(own, depth - 1)
+        return None if own is None else self._fields(own, depth)
 
     def _items(self, values: Any, depth: int) -> list[Any]:
         made: list[Any] = []

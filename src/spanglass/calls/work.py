@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
-from spanglass.calls.arguments import told, told_arguments, told_items
+from spanglass.calls.arguments import MANY, data_of, told, told_arguments, told_items
 from spanglass.calls.failure import read_failure
 from spanglass.calls.tracing import Tracing
 from spanglass.calls.unfinished import collecting, drain, hold, lose, lost, release
@@ -161,8 +161,8 @@ class Steps(Work):
         with guard:
             self._count += 1
             if self._room > 0 and self._span.is_recording():
-                self._room -= len(item) if isinstance(item, str) else self._tracing.limits.text // 1_000
-                self._items.append(item)
+                self._room -= 1 + (len(item) if isinstance(item, str) else self._tracing.limits.text // MANY)
+                self._items.append(data_of(item))  # as it is now
         return item
 
     def _complete(self, outcome: str, error: BaseException | None) -> None:
