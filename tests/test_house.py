@@ -225,6 +225,7 @@ UNUSED = (
     "grpc",
     "opentelemetry.exporter",
     "multiprocessing",
+    "pandas",
 )
 
 
