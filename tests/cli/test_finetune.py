@@ -352,6 +352,17 @@ def test_an_output_file(server: OpenAIServer, export: Export, tmp_path: Path) ->
     )
 
 
+@pytest.mark.parametrize("content", ["# A title\n", made(1, "work")])
+def test_an_output_file_that_nothing_comes_to(tmp_path: Path, content: str) -> None:
+    """Where there is nothing to write, a file that is there already stays as it is."""
+    path, output = tmp_path / "trace.jsonl", tmp_path / "chat.jsonl"
+    path.write_text(content, "utf-8")
+    output.write_text("of yesterday", "utf-8")
+    shown = run("export", path, "--format", "openai-finetune", "--output", output)
+
+    assert (1, "of yesterday") == (shown.exit_code, output.read_text("utf-8"))
+
+
 @pytest.mark.parametrize(
     ("content", "options", "status", "said"),
     [

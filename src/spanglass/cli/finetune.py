@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,14 +69,15 @@ def _superfluous(example: dict[str, Any], written: set[bytes], longer: set[bytes
     return None
 
 
-def _write(found: Iterable[dict[str, Any]], output: str) -> int:
-    """Write the examples, one a line, and return how many they were."""
+def _write(found: Iterator[dict[str, Any]], output: str) -> int:
+    """Write the examples, one a line, and return how many they were; where there are none, the output is let be."""
     count = 0
-    with opened(output) as file:
-        for example in found:
-            line = json.dumps(example, ensure_ascii=False).translate(SPELLED)
-            file.write(f"{line}\n".encode("utf-8", "backslashreplace"))
-            count += 1
+    for first in found:
+        with opened(output) as file:
+            for example in chain((first,), found):
+                line = json.dumps(example, ensure_ascii=False).translate(SPELLED)
+                file.write(f"{line}\n".encode("utf-8", "backslashreplace"))
+                count += 1
     return count
 
 
