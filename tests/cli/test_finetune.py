@@ -186,12 +186,12 @@ def test_what_is_no_example_is_counted(server: OpenAIServer, export: Export) -> 
 Wrote 1 example.
 Left out:
   2 with what fine-tuning does not take: sounds, files, tools that are no functions
-  2 in which tool calls and their results do not match
-  2 with content that is not whole: cut or replaced for its size
+  2 with tool calls and results that do not match
+  2 with content that was cut or replaced for its size
   1 failed
-  1 streams left before their end
+  1 streamed, and left before the end
   1 without an answer
-  1 answers that a limit of tokens or a filter has cut short
+  1 cut short by a limit of tokens or by a filter
   1 the same as another example
   1 with content that is hidden or was not recorded
 """
@@ -396,9 +396,9 @@ def test_mistakes(tmp_path: Path, content: str | None, options: list[str], statu
     )
 
 
-LOOSE = "in which tool calls and their results do not match"
+LOOSE = "with tool calls and results that do not match"
 FOREIGN = "with what fine-tuning does not take: sounds, files, tools that are no functions"
-CUT = "with content that is not whole: cut or replaced for its size"
+CUT = "with content that was cut or replaced for its size"
 HIDDEN = "with content that is hidden or was not recorded"
 NONE = "without an answer"
 CUSTOM = {"id": "c", "type": "custom", "custom": {"name": "grep", "input": "x"}}

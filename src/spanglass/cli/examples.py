@@ -19,13 +19,13 @@ from spanglass.semconv import openinference as oi
 from spanglass.semconv import spanglass as own
 
 FAILED: Final = "failed"
-LEFT: Final = "streams left before their end"
-UNFINISHED: Final = "answers that a limit of tokens or a filter has cut short"
+LEFT: Final = "streamed, and left before the end"
+UNFINISHED: Final = "cut short by a limit of tokens or by a filter"
 HIDDEN: Final = "with content that is hidden or was not recorded"
-CUT: Final = "with content that is not whole: cut or replaced for its size"
+CUT: Final = "with content that was cut or replaced for its size"
 NO_ANSWER: Final = "without an answer"
 FOREIGN: Final = "with what fine-tuning does not take: sounds, files, tools that are no functions"
-LOOSE: Final = "in which tool calls and their results do not match"
+LOOSE: Final = "with tool calls and results that do not match"
 SAME: Final = "the same as another example"
 BEGINNING: Final = "the beginning of a longer example"
 

@@ -93,7 +93,7 @@ def _write(found: Iterator[dict[str, Any]], output: str) -> int:
 @click.option(
     "--every-turn", is_flag=True, help="An example for each answer, also where a longer conversation begins with it."
 )
-def export(file: str, kind: str, output: str, every_turn: bool) -> None:  # noqa: ARG001, FBT001 - click's; there is one format
+def export(file: str, *, kind: str, output: str, every_turn: bool) -> None:  # noqa: ARG001 - there is one format
     """Write the chats in FILE as examples for fine-tuning.
 
     FILE has spans as OTLP/JSON, one request or span a line, also gzipped: what configure(file=...) or the Collector's
@@ -110,7 +110,8 @@ def export(file: str, kind: str, output: str, every_turn: bool) -> None:  # noqa
     that is hidden or was cut, sounds and files, tool calls without their results.
     """
     check_is_file(file)
-    if Path(output).exists() and Path(file).expanduser().exists() and Path(output).samefile(Path(file).expanduser()):
+    taken, given = Path(output).expanduser(), Path(file).expanduser()
+    if taken.exists() and given.exists() and taken.samefile(given):
         message = "--output is FILE itself: choose another."
         raise click.UsageError(message)
     left_out: Counter[str] = Counter()
