@@ -12,8 +12,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.cli.examples import BEGINNING, SAME, digests, examples
 from spanglass.cli.output import opened
-from spanglass.cli.traces import check_is_file, id_of, in_framework, is_call, parent_of, spans_of, stop, text, trace_of
-from spanglass.cli.words import counted
+from spanglass.cli.traces import check_is_file, in_framework, is_call, spans_of, stop, text, trace_of
+from spanglass.export.notes import id_of, parent_of
+from spanglass.export.words import counted
 from spanglass.semconv import openinference as oi
 
 FORMAT: Final = "openai-finetune"

@@ -18,12 +18,12 @@ from rich.tree import Tree
 from spanglass.cli.output import draw
 from spanglass.cli.steps import Line, Step, step
 from spanglass.cli.traces import NANOSECONDS, Outline, check_is_file, gathered, outlines, spans_of, stop
-from spanglass.cli.words import duration
+from spanglass.export.words import duration
 
 DEEPEST: Final = 10  # levels of indentation, which leave half of 80 columns
 NARROWEST: Final = 16
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-STYLES: Final = {"OK": "green", "FAILED": "bold red", "INCOMPLETE": "yellow"}
+STYLES: Final = {"OK": "green", "FAILED": "bold red", "INCOMPLETE": "yellow", "OPEN": "yellow"}
 UNITS: Final = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0}
 SPAN_OF_TIME: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|)", re.ASCII)
 PREFIX: Final = re.compile(r"[0-9a-f]{1,32}")
@@ -154,7 +154,7 @@ def show(file: str, *, trace: str | None, errors: bool, retried: bool, slow: flo
 
     The first line of a trace is its id, when it began (in UTC), and how long it took in all. Under it stands each span
     below its parent, or at the top where FILE does not have the parent: when it began after the trace did, its
-    duration, and OK, FAILED or INCOMPLETE (a stream that was left before its end). A call has its model, tokens (~
+    duration, and OK, FAILED or INCOMPLETE (left before its end, or cancelled). A call has its model, tokens (~
     where they are estimated), cost where it is known (pip install 'spanglass[prices]'), how its stream and its answer
     ended, the last messages and the answer, each cut to a line; each HTTP attempt says how long was waited after it.
 

@@ -22,18 +22,17 @@ from spanglass.cli.traces import (
     TOKENS_IN,
     TOKENS_OUT,
     failed,
-    id_of,
     in_framework,
     is_call,
     number,
-    parent_of,
     seconds,
     spans_of,
     text,
     trace_of,
 )
-from spanglass.cli.words import dollars, duration, one_line
+from spanglass.export.notes import id_of, parent_of
 from spanglass.export.prices import cost
+from spanglass.export.words import dollars, duration, one_line
 from spanglass.semconv import gen_ai
 from spanglass.semconv import spanglass as own
 

@@ -15,19 +15,17 @@ from spanglass.cli.traces import (
     TOKENS_IN,
     TOKENS_OUT,
     failed,
-    id_of,
     is_attempt,
     is_call,
     number,
-    parent_of,
     resource_text,
-    status_of,
     text,
     times,
 )
-from spanglass.cli.words import counted, dollars, duration, lines, one_line
 from spanglass.endpoints.chat import read_message
+from spanglass.export.notes import id_of, parent_of, status_of
 from spanglass.export.prices import cost
+from spanglass.export.words import counted, dollars, duration, lines, one_line
 from spanglass.plain import fields
 from spanglass.record import Message, Part
 from spanglass.semconv import openinference as oi

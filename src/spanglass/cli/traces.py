@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from spanglass.export.jsonl import read_jsonl
+from spanglass.export.notes import ATTEMPT, CALLS, id_of
 from spanglass.plain import LARGEST
 from spanglass.semconv import gen_ai, openinference, otel
 from spanglass.semconv import spanglass as own
@@ -17,9 +18,6 @@ from spanglass.semconv import spanglass as own
 T = TypeVar("T")
 
 NANOSECONDS: Final = 1e9
-ATTEMPT: Final = "attempt"  # the name of its span
-MODEL_KINDS: Final = frozenset({"LLM", "EMBEDDING"})
-COMPLETE: Final = (None, "completed")
 
 # What a call says by either convention.
 MODEL: Final = (
@@ -84,16 +82,6 @@ def trace_of(span: ReadableSpan) -> int:
     return span.context.trace_id if span.context else 0
 
 
-def id_of(span: ReadableSpan) -> int:
-    """Return the id of the span."""
-    return span.context.span_id if span.context else 0
-
-
-def parent_of(span: ReadableSpan) -> int | None:
-    """Return the id of the parent; an outermost span has none."""
-    return span.parent.span_id if span.parent else None
-
-
 def times(span: ReadableSpan) -> tuple[int, int]:
     """Return start and end, in nanoseconds since the epoch; what never ended ends where it starts."""
     start = min(max(span.start_time or 0, 0), LARGEST)
@@ -109,13 +97,6 @@ def seconds(span: ReadableSpan) -> float:
 def failed(span: ReadableSpan) -> bool:
     """Tell whether the span says that it failed."""
     return span.status.status_code is StatusCode.ERROR
-
-
-def status_of(span: ReadableSpan) -> str:
-    """Return OK, FAILED, or INCOMPLETE for a stream that was left before its end."""
-    if failed(span):
-        return "FAILED"
-    return "OK" if text(span, own.SPANGLASS_STREAM_OUTCOME) in COMPLETE else "INCOMPLETE"
 
 
 def is_attempt(span: ReadableSpan) -> bool:
@@ -142,7 +123,7 @@ def is_call(span: ReadableSpan) -> bool:
         return gen_ai.GEN_AI_OPERATION_NAME in (span.attributes or {}) and gen_ai.GEN_AI_REQUEST_MODEL in (
             span.attributes or {}
         )
-    return kind in MODEL_KINDS or in_framework(span)
+    return kind in CALLS or in_framework(span)
 
 
 def retried(span: ReadableSpan) -> bool:

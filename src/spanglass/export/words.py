@@ -21,10 +21,10 @@ def spelled(text: str) -> str:
     )
 
 
-def one_line(text: str) -> str:
-    """Return a text as one line of at most `LONGEST` characters, of which no terminal obeys any."""
-    line = spelled(" ".join(text[: 4 * LONGEST].split()))
-    return line if len(line) <= LONGEST and len(text) <= 4 * LONGEST else f"{line[: LONGEST - 3]}..."
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """Return a text as one line of at most so many characters, of which no terminal obeys any."""
+    line = spelled(" ".join(text[: 4 * longest].split()))
+    return line if len(line) <= longest and len(text) <= 4 * longest else f"{line[: longest - 3]}..."
 
 
 def lines(text: str) -> Iterator[str]:
