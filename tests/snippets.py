@@ -24,6 +24,7 @@ ELSEWHERE: Final = {
     "python examples/demo.py": "tests/test_demo.py",
     "python examples/chat.py": "tests/test_examples.py",
     "otelcol --config collector.yaml": "tests/backends/otelcol.py",
+    "SPANS_FILES='trace*.jsonl' otelcol": "tests/backends/test_files.py",
     "jq -r '.resourceSpans[]": "tests/backends/otelcol.py",
     "jaeger --config jaeger.yaml": "tests/backends/jaeger.py",
     "python tree.py ": "tests/backends/test_tree.py",
