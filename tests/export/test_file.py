@@ -254,7 +254,9 @@ def test_file_that_stays_full() -> None:
     """What never found room is told at the end, which comes as soon as ever."""
     status, _, said = run("configure(file=FILE); span('a')", "/dev/full")
 
-    assert (status, said.splitlines()[1:]) == (0, [lost("/dev/full", "1: no answer before the end")])
+    whys = ("No space left on device", "no answer before the end")  # as the last attempt has just been made, or not
+
+    assert (status, said.splitlines()[1:]) in [(0, [lost("/dev/full", f"1: {why}")]) for why in whys]
 
 
 def test_span_that_cannot_be_encoded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -318,7 +320,10 @@ def test_many_threads_and_processes(tmp_path: Path) -> None:
     """However many threads and processes write one file, every line is whole, and every span is there once."""
     file = tmp_path / "trace.jsonl"
     outcomes: list[tuple[int, str, str]] = []
-    programs = [threading.Thread(target=lambda who=who: outcomes.append(run(MANY, file, who))) for who in "ab"]
+    programs = [
+        threading.Thread(target=lambda who=who: outcomes.append(run(MANY, file, who, PYTHONWARNINGS="ignore")))
+        for who in "ab"
+    ]
     for program in programs:
         program.start()
     for program in programs:
