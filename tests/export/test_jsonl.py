@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import math
+import os
 import tracemalloc
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
@@ -32,6 +33,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from denied import denied
 from spanglass import read_jsonl, spans_to_jsonl
 from spanglass.export.otlp_json import lines
 from spanglass.export.otlp_spans import SpanReader
@@ -529,6 +531,31 @@ def test_paths_that_are_no_file(tmp_path: Path) -> None:
         (NotADirectoryError, f"{paths[1]} cannot be read (Not a directory): {give}"),
         (IsADirectoryError, f"{paths[2]} is a directory: {give}"),
     ]
+
+
+def test_file_that_may_not_be_read() -> None:
+    """A file that the program may not read is an error at once, of the same words."""
+    with denied() as folder, pytest.raises(PermissionError) as error:
+        read_jsonl(folder / "file")
+
+    assert str(error.value) == (
+        f"{folder / 'file'} cannot be read (Permission denied): give the path of a file with spans as OTLP/JSON."
+    )
+
+
+def test_pipe() -> None:
+    """Spans are read from a pipe as they come, before its end has come."""
+    reading, writing = os.pipe()
+    with open(writing, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor has no path
+        spans = read_jsonl(f"/dev/fd/{reading}")
+        pipe.write(A)
+        pipe.flush()
+        first = next(spans).name
+        pipe.write(B)
+    rest = [span.name for span in spans]
+    os.close(reading)
+
+    assert (first, rest) == ("a{é", ["b"])
 
 
 def test_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
