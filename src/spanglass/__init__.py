@@ -1,5 +1,6 @@
 """Every OpenAI call as OpenTelemetry spans: what was sent, what came back, every attempt, every stream."""
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 from spanglass.configure import Pipeline, configure
@@ -16,27 +17,35 @@ __all__ = [
     "TraceAsyncOpenAI",
     "TraceOpenAI",
     "configure",
+    "read_jsonl",
+    "spans_to_jsonl",
     "using",
     "wrap_openai",
 ]
 
 if TYPE_CHECKING:
     from spanglass.client import TraceAsyncOpenAI, TraceOpenAI, wrap_openai
+    from spanglass.export.jsonl import read_jsonl, spans_to_jsonl
 else:
+    _ELSEWHERE = {
+        "read_jsonl": "spanglass.export.jsonl",
+        "spans_to_jsonl": "spanglass.export.jsonl",
+    }
+
     # Not for type checkers, to which it would make every name one that is there.
     def __getattr__(name: str) -> object:
-        """Load what needs the SDK, when it is first asked for."""
+        """Load what needs the SDK, or is not always used, when it is first asked for."""
         if name not in __all__:
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
         try:
-            from spanglass import client  # noqa: PLC0415 - it imports the SDK
+            module = _import_module(_ELSEWHERE.get(name, "spanglass.client"))
         except ImportError as error:
             if error.name != "openai":
                 raise
             message = f"{name} needs the OpenAI SDK, 1.6.0 or newer: pip install 'spanglass[openai]'."
             raise ImportError(message, name="openai") from error
-        found = globals()[name] = getattr(client, name)
+        found = globals()[name] = getattr(module, name)
         return found
 
     def __dir__() -> list[str]:

@@ -45,23 +45,23 @@ def origin_bytes(span: ReadableSpan) -> int:
     return total
 
 
-def _attributes(attributes: Mapping[str, object] | None) -> int:
-    if not attributes:
-        return 0
-    plain = _copied(attributes)
-    texts = [value for value in plain.values() if type(value) is str]
-    total = (ATTRIBUTE + VALUE) * len(plain) + _text("".join(plain)) + _texts(texts)
-    if len(texts) < len(plain):
-        total += sum(_value(value) for value in plain.values() if type(value) is not str)
-    return total
-
-
-def _copied(attributes: Mapping[str, object]) -> Mapping[str, object]:
+def copied(attributes: Mapping[str, object]) -> Mapping[str, object]:
     """Return a copy where there is a quick one: of a span's own attributes each look is a call of a function."""
     try:
         return cast("dict[str, object]", attributes).copy()
     except AttributeError:
         return attributes
+
+
+def _attributes(attributes: Mapping[str, object] | None) -> int:
+    if not attributes:
+        return 0
+    plain = copied(attributes)
+    texts = [value for value in plain.values() if type(value) is str]
+    total = (ATTRIBUTE + VALUE) * len(plain) + _text("".join(plain)) + _texts(texts)
+    if len(texts) < len(plain):
+        total += sum(_value(value) for value in plain.values() if type(value) is not str)
+    return total
 
 
 def _value(value: object) -> int:
