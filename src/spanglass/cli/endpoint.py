@@ -12,6 +12,7 @@ import click
 
 from spanglass.export.endpoint import GRPC, HTTP, PORTS, Target, resolve
 from spanglass.export.hearing import CODES, NO_ANSWER
+from spanglass.guard import log
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -120,12 +121,26 @@ MISMATCH = {
 
 
 @contextmanager
-def hushed() -> Generator[None]:
-    """Keep what is logged in the block to itself: a command says it in its own words."""
-    root = logging.getLogger()
-    silence = logging.NullHandler()
-    root.addHandler(silence)  # where there is no handler, warnings are printed
+def hushed(*telling: str) -> Generator[None]:
+    """Keep what is logged in the block to itself, but for what the modules named say: a command has its own words."""
+    silence, own = logging.NullHandler(), _Telling(telling)
+    logging.getLogger().addHandler(silence)  # where there is no handler, warnings are printed
+    log.addHandler(own)
     try:
         yield
     finally:
-        root.removeHandler(silence)
+        logging.getLogger().removeHandler(silence)
+        log.removeHandler(own)
+
+
+class _Telling(logging.Handler):
+    """Says on standard error what some modules of ours log."""
+
+    def __init__(self, modules: Iterable[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._modules = frozenset(modules)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it, or not."""
+        if record.module in self._modules:
+            click.echo(record.getMessage(), err=True)
