@@ -82,7 +82,7 @@ def test_with_an_api_and_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         played = play(
             OPENAI_API_KEY="test", OPENAI_BASE_URL=server.base_url, OTEL_EXPORTER_OTLP_ENDPOINT=running.endpoint
         )
-        place = running.endpoint.removeprefix("http://")
+        place = f"{running.endpoint}/v1/traces"
     expected = [
         "=== A plain call",
         "Answer: Hello",
