@@ -467,3 +467,39 @@ os.waitpid(child, 0)
         outcome = run(script, received.url, PYTHONWARNINGS="ignore::DeprecationWarning")  # of threads and fork
 
     assert (outcome, sorted(received.spans)) == (NOTHING, ["child", "parent"])
+
+
+KEEPING = """
+import warnings
+pipeline = configure(keep=2)
+for name in "abc": span(name)
+kept = [each.name for each in pipeline.spans()]
+configure(keep=1); configure(keep=3); span("d"); span("e")
+child = os.fork()
+if child == 0:
+    os._exit(len(pipeline.spans()))
+inherited = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps([kept, [each.name for each in pipeline.spans()], inherited]))
+"""
+
+
+def test_keeping_spans() -> None:
+    """The last spans are kept, as many as the most that was asked for; a child begins with none."""
+    kept = ["b", "c"]
+
+    assert (0, [kept, ["c", "d", "e"], 0], "") == run(KEEPING, OTEL_TRACES_EXPORTER="none")
+
+
+def test_keeping_none() -> None:
+    """Without `keep` none are kept, and what is no number of spans is refused."""
+    script = """
+pipeline = configure(); span("a")
+refused = []
+for keep in (-1, 1.5, True):
+    try: configure(keep=keep)
+    except ValueError as error: refused.append(str(error))
+print(json.dumps([pipeline.spans(), refused]))
+"""
+    refused = [f"keep= cannot be {keep}: use a whole number of spans, 0 or more." for keep in ("-1", "1.5", "True")]
+
+    assert (0, [[], refused], "") == run(script, OTEL_TRACES_EXPORTER="none")

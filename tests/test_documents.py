@@ -154,7 +154,7 @@ def test_files_that_are_shown() -> None:
 
 
 def test_what_installing_brings() -> None:
-    """The package needs OpenTelemetry, wrapt, click and Rich; the SDK comes with `spanglass[openai]`, as the README writes it."""
+    """The package needs OpenTelemetry, wrapt, click and Rich; the SDK comes with `spanglass[openai]`, in the README."""
     needed = {re.split(r"[ ;<>=]", need, maxsplit=1)[0]: "extra ==" in need for need in requires("spanglass") or ()}
     extras = metadata("spanglass").get_all("Provides-Extra") or []
 

@@ -19,7 +19,7 @@ FLOORS = (
     ("endpoints",),
     ("writers",),
     ("calls",),
-    ("instrumentor", "client", "decorator", "context"),
+    ("instrumentor", "client", "decorator", "context", "projects"),
 )
 # Beside the floors: they reach the others through public names only.
 BESIDE = ("configure", "export", "dashboard", "cli", "testing")
@@ -29,6 +29,7 @@ FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 BROAD = {
     "guard.py": 1,  # a user's code, such as a mapping's methods, raises anything
     "calls/body.py": 2,  # noted and raised again, sync and async
+    "decorator.py": 1,  # thrown into a program's own async generator
     "calls/stream.py": 4,  # the caller's noted and raised again, ours handed to the guard; sync and async
 }
 

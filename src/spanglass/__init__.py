@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from spanglass.configure import Pipeline, configure
 from spanglass.context import using
+from spanglass.decorator import trace
 from spanglass.instrumentor import OpenAIInstrumentor
 from spanglass.record import Record
 from spanglass.settings import Settings
@@ -19,6 +20,7 @@ __all__ = [
     "configure",
     "read_jsonl",
     "spans_to_jsonl",
+    "trace",
     "using",
     "wrap_openai",
 ]

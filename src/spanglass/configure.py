@@ -12,6 +12,7 @@ from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
+from spanglass import projects
 from spanglass.export.endpoint import resolve
 from spanglass.export.leaving import on_leaving
 from spanglass.export.pipeline import Pipeline
@@ -27,7 +28,7 @@ _lock = threading.Lock()
 _pipelines: list[Pipeline] = []
 
 
-def configure(  # one option each, all by name
+def configure(  # noqa: PLR0913 - one option each, all by name
     *,
     project: str | None = None,
     service: str | None = None,
@@ -35,6 +36,7 @@ def configure(  # one option each, all by name
     endpoint: str | None = None,
     protocol: str | None = None,
     headers: Mapping[str, str] | None = None,
+    keep: int = 0,
 ) -> Pipeline:
     """Send this process's spans to an OTLP receiver, and return the pipeline that does so.
 
@@ -43,17 +45,23 @@ def configure(  # one option each, all by name
     `protocol` is "http/protobuf" or "grpc"; `headers` are sent with every export. Arguments win over `OTEL_*`
     variables, and those over OTLP's defaults.
 
+    `keep` is how many of the last finished spans `Pipeline.spans()` gives.
+
     Calling it again returns the same pipeline, with one more receiver where the endpoint or the protocol is
     another. Where the program has made a tracer provider, the receiver is added to that one.
 
     Raises ValueError for a malformed argument or variable, and RuntimeError where the global tracer provider can
     take no exporter.
     """
+    if keep.__class__ is not int or keep < 0:
+        message = f"keep= cannot be {keep!r}: use a whole number of spans, 0 or more."
+        raise ValueError(message)
     target = resolve(endpoint, protocol, headers) if _wanted(os.environ) else None
     rows = ((SERVICE_NAME, service), (OPENINFERENCE_PROJECT_NAME, project), (DEPLOYMENT_ENVIRONMENT_NAME, environment))
     given = {name: value for name, value in rows if value}
     with _lock:
         pipeline = _pipeline(given)
+        pipeline.keep(keep)
         if target is not None:
             pipeline.ship_to(target)
     return pipeline
@@ -73,8 +81,9 @@ def _pipeline(given: dict[str, str]) -> Pipeline:
     provider = trace.get_tracer_provider()
     owned = isinstance(provider, trace.ProxyTracerProvider)
     if owned:
-        provider = TracerProvider(resource=_resource(given))
+        provider = made = TracerProvider(resource=_resource(given))
         trace.set_tracer_provider(provider)
+        projects.able.add(made)
     else:
         _warn_of_difference(provider, given)
     pipeline = Pipeline(provider, owned=owned)

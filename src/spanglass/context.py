@@ -4,10 +4,11 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypedDict
 
-from opentelemetry.context import attach, detach, get_current, set_value
+from opentelemetry.context import Context, attach, detach, get_current
 
 from spanglass.calls.tracing import OFF
 from spanglass.plain import encode
+from spanglass.projects import ENVIRONMENT, PROJECT, check
 from spanglass.semconv import openinference as oi
 
 
@@ -19,8 +20,7 @@ class PromptTemplate(TypedDict, total=False):
     version: str
 
 
-@contextmanager
-def using(  # one option each, all by name
+def said(  # noqa: PLR0913 - one option each, all by name
     *,
     session: str | None = None,
     user: str | None = None,
@@ -28,20 +28,16 @@ def using(  # one option each, all by name
     tags: Sequence[str] | None = None,
     prompt_template: PromptTemplate | str | None = None,
     content: Literal["on", "off"] | None = None,
-) -> Generator[None]:
-    """Give every span inside the block a session, a user, metadata, tags and the template of its prompt.
-
-    They are kept where OpenInference's own context managers keep them. `content="off"` records no content inside;
-    nothing inside makes up for that.
-
-    Raises ValueError for another `content`.
-    """
+    project: str | None = None,
+    environment: str | None = None,
+) -> dict[str, Any]:
+    """Return what is said, by the keys of a context; raises ValueError for another `content`."""
     if content not in {None, "on", "off"}:
         message = f"content= cannot be {content!r}: use 'on' or 'off'."
         raise ValueError(message)
     template = {"template": prompt_template} if isinstance(prompt_template, str) else dict(prompt_template or {})
     variables = template.get("variables")
-    said = {
+    known = {
         oi.SESSION_ID: session,
         oi.USER_ID: user,
         oi.METADATA: None if metadata is None else encode(metadata),
@@ -50,12 +46,50 @@ def using(  # one option each, all by name
         oi.LLM_PROMPT_TEMPLATE_VARIABLES: None if variables is None else encode(variables),
         oi.LLM_PROMPT_TEMPLATE_VERSION: template.get("version"),
         OFF: True if content == "off" else None,
+        PROJECT: project or None,
+        ENVIRONMENT: environment or None,
     }
-    context = get_current()
-    for key, value in said.items():
-        if value is not None:
-            context = set_value(key, value, context)
-    token = attach(context)
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def with_said(known: Mapping[str, Any]) -> Context:
+    """Return the current context with what is said in it."""
+    if PROJECT in known or ENVIRONMENT in known:
+        check()
+    return Context({**get_current(), **known}) if known else get_current()
+
+
+@contextmanager
+def using(  # noqa: PLR0913 - one option each, all by name
+    *,
+    session: str | None = None,
+    user: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    tags: Sequence[str] | None = None,
+    prompt_template: PromptTemplate | str | None = None,
+    content: Literal["on", "off"] | None = None,
+    project: str | None = None,
+    environment: str | None = None,
+) -> Generator[None]:
+    """Give every span inside the block a session, a user, metadata, tags and the template of its prompt.
+
+    They are kept where OpenInference's own context managers keep them. `content="off"` records no content inside;
+    nothing inside makes up for that. A trace that begins inside is sent to `project`, and as from `environment`, where
+    `configure()` has made the tracer provider; else one line of the log says that it cannot be.
+
+    Raises ValueError for another `content`.
+    """
+    known = said(
+        session=session,
+        user=user,
+        metadata=metadata,
+        tags=tags,
+        prompt_template=prompt_template,
+        content=content,
+        project=project,
+        environment=environment,
+    )
+    token = attach(with_said(known))
     try:
         yield
     finally:

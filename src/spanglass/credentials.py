@@ -185,6 +185,8 @@ SECRETS = CREDENTIALS | frozenset(
         "credentials", "vertex credentials", "aws secret access key", "aws session token",
     )
 )  # fmt: skip
+# Nor these, of what a function is given: there a key is as often that of a dictionary.
+NAMED_SECRETS = SECRETS - frozenset(_spelled("key"))
 # The SDK's own names for what a chat takes.
 PARAMETERS = frozenset({
     "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
@@ -276,8 +278,13 @@ def _public(url: Any) -> Any:
 _CLEANED: dict[str, Callable[[Any], Any]] = {"messages": _messages, "tools": _tools}
 
 
+def scrub_inside(value: Any, names: frozenset[str]) -> Any:
+    """Return the value itself, or a copy without what has one of the names, and without credentials in its texts."""
+    return remade(value, _scrubbed, names)
+
+
 def _unknown(value: Any) -> Any:
-    return remade(value, _scrubbed, SECRETS)
+    return scrub_inside(value, SECRETS)
 
 
 def _scrubbed(text: str) -> str:

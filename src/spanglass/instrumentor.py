@@ -19,6 +19,18 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     instrumented_with: dict[str, Any]
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> "OpenAIInstrumentor":  # noqa: PYI034 - typing.Self came with Python 3.11
+        """Return the one of the process."""
+        if args or kwargs:
+            message = (
+                "OpenAIInstrumentor() takes no tracer: give its provider to instrument, as in "
+                "OpenAIInstrumentor().instrument(tracer_provider=…)."
+            )
+            raise TypeError(message)
+        made: Any = super()
+        only: OpenAIInstrumentor = made.__new__(cls)
+        return only
+
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return what must be installed."""
         return ("openai >= 1.6.0",)

@@ -26,6 +26,10 @@ COSTS = """query ($project: ID!) { node(id: $project) { ... on Project { spans(f
 
 TOTAL = "query ($project: ID!) { node(id: $project) { ... on Project { tokenCountTotal } } }"
 
+SESSIONS = """query ($project: ID!) { node(id: $project) { ... on Project { sessions(first: 50) { edges { node {
+  sessionId firstInput { value } lastOutput { value }
+} } } } } }"""
+
 
 class Phoenix(NamedTuple):
     """A running Phoenix: its address, and where it takes spans, by protocol."""
@@ -50,6 +54,10 @@ class Phoenix(NamedTuple):
         """Return the first span of a project, waiting until there is one."""
         return self._awaited(project, {}, 1)[0]
 
+    def having_all(self, project: str, count: int) -> list[dict[str, Any]]:
+        """Return all spans of a project, waiting until there are so many."""
+        return self._awaited(project, {}, count)
+
     def having(self, project: str, attribute: str, value: str) -> list[dict[str, Any]]:
         """Return the spans of a project that have this value of an attribute."""
         return self._spans(project, {"attribute": [f"{attribute}:{value}"]})
@@ -58,6 +66,11 @@ class Phoenix(NamedTuple):
         """Return the sessions of a project."""
         found: list[dict[str, Any]] = self._get(f"/v1/projects/{project}/sessions")["data"]
         return found
+
+    def conversations(self, project: str) -> dict[str, tuple[str, str]]:
+        """Return the first input and the last output of each session of a project, as its list shows them."""
+        nodes = [edge["node"] for edge in self._asked(SESSIONS, project)["sessions"]["edges"]]
+        return {node["sessionId"]: (node["firstInput"]["value"], node["lastOutput"]["value"]) for node in nodes}
 
     def project_id(self, project: str) -> str:
         """Return the id by which GraphQL and the pages know a project."""

@@ -81,6 +81,18 @@ def test_what_is_wrapped(instrumentor: OpenAIInstrumentor) -> None:
     assert (changed(before, during), changed(before, standing())) == (WRAPPED, set())
 
 
+@pytest.mark.parametrize("arguments", [((object(),), {}), ((), {"tracer": object()})])
+def test_a_tracer_as_older_code_gives_it(arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
+    """A tracer that is given to the instrumentor itself is refused, with where its provider goes."""
+    said = (
+        r"^OpenAIInstrumentor\(\) takes no tracer: give its provider to instrument, as in "
+        r"OpenAIInstrumentor\(\)\.instrument\(tracer_provider=…\)\.$"
+    )
+    args, kwargs = arguments
+    with pytest.raises(TypeError, match=said):
+        OpenAIInstrumentor(*args, **kwargs)
+
+
 def test_instrumented_twice_is_once(
     instrumentor: OpenAIInstrumentor, flavour: Flavour, server: OpenAIServer, caplog: pytest.LogCaptureFixture
 ) -> None:

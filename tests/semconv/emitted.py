@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from openai import APIStatusError, AzureOpenAI, OpenAI
 from openinference.instrumentation import using_attributes
 
+from spanglass import trace, using
 from spanglass.testing import OpenAIServer, Reply, Stream, captured_spans, chunks, completion, error
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Paris"}'}}
@@ -121,6 +122,31 @@ def failed(server: OpenAIServer, client: OpenAI) -> None:
         client.chat.completions.create(**HI)
 
 
+def worked() -> None:
+    """Run functions of the program's own: an agent with its tool, which yields before it fails."""
+
+    @trace(kind="tool")
+    def weather(city: str) -> Iterator[str]:
+        yield city
+        raise ValueError
+
+    @trace(
+        kind="agent",
+        model_name="gpt-5",
+        session="session-42",
+        user="user-7",
+        tags=["beta"],
+    )
+    def plan(city: str) -> str:
+        with suppress(ValueError):
+            return "".join(weather(city))
+        return "Who knows."
+
+    template = {"template": "Be {how}.", "variables": {"how": "brief"}, "version": "v3"}
+    with using(prompt_template=template):  # type: ignore[arg-type]  # mypy reads it as a plain dict
+        plan("Oslo")
+
+
 # The provider is the process's own, and so it takes a process.
 CONFIGURED = """
 import json
@@ -141,8 +167,11 @@ def configured() -> dict[str, Any]:
     return added
 
 
+CARRIERS = {"attempt": "attempt", "plan": "function", "weather": "function"}
+
+
 class Written(NamedTuple):
-    """What one span, event or resource says; `carrier` is `call`, `attempt`, `program` or the event's name."""
+    """What one span, event or resource says; `carrier` is one of `CARRIERS`, `call`, `program` or the event's name."""
 
     carrier: str
     attributes: Mapping[str, Any]
@@ -161,7 +190,8 @@ def emitted() -> list[Written]:
         answered(server, azure)
         streamed(server, client)
         failed(server, client)
+        worked()
         spans = captured.spans
-    of_spans = [Written("attempt" if span.name == "attempt" else "call", span.attributes or {}) for span in spans]
+    of_spans = [Written(CARRIERS.get(span.name, "call"), span.attributes or {}) for span in spans]
     of_events = [Written(event.name, event.attributes or {}) for span in spans for event in span.events]
     return [*of_spans, *of_events, Written("program", configured())]

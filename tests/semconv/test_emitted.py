@@ -14,6 +14,7 @@ PENDING = {
 CARRIERS = {
     "call": {"span.openinference.chat", "span.gen_ai.client.inference", "span.spanglass.chat"},
     "attempt": {"span.spanglass.attempt"},
+    "function": {"span.openinference.function", "span.spanglass.function"},
     "program": {"entity.program"},
     "exception": {"event.exception"},
     "First Token Stream Event": {"event.openinference.first_token"},
@@ -62,7 +63,7 @@ def test_attributes_are_where_the_registry_says(written: list[Written], carrier:
 
 def test_events_are_the_registered_ones(written: list[Written]) -> None:
     """The events that are written are those of the registry."""
-    assert {each.carrier for each in written} - {"call", "attempt", "program"} == named("event", "name")
+    assert {each.carrier for each in written} - {"call", "attempt", "function", "program"} == named("event", "name")
 
 
 def test_a_key_is_taken_apart() -> None:

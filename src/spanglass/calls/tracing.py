@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -24,7 +24,7 @@ from spanglass.settings import Settings
 from spanglass.writers import writers
 from spanglass.writers.budget import fold, trim
 from spanglass.writers.extras import attempt_attributes
-from spanglass.writers.redaction import hiding, redact, redact_by, word
+from spanglass.writers.redaction import hiding, redact, redact_by, redact_values_by, word
 from spanglass.writers.table import table
 from spanglass.writers.values import clean, clean_text
 
@@ -71,6 +71,8 @@ class Tracing:
         "longest",
         "meters",
         "most",
+        "plain",
+        "provider",
         "settings",
         "tracer",
         "writers",
@@ -83,10 +85,13 @@ class Tracing:
         meter_provider: MeterProvider | None = None,
     ) -> None:
         self.settings = settings
+        self.provider = tracer_provider
         self.tracer = trace.get_tracer(SCOPE, VERSION, tracer_provider, SCHEMA_URL)
         self.meters = Meters(SCOPE, VERSION, meter_provider)
         self.writers = writers(settings.conventions)
         self.extras = "spanglass" in settings.conventions
+        # Of a function, which is no operation of a model.
+        self.plain = writers(("openinference", "spanglass") if self.extras else ("openinference",))
         self._off = hiding(settings.hide, content=False)
         self._hidden = self._off if settings.content == "off" else hiding(settings.hide)
         taken = None if settings.uploader is None else partial(upload, settings.uploader)
@@ -143,7 +148,7 @@ class Tracing:
             span.add_event(oi.FIRST_TOKEN_STREAM_EVENT, timestamp=record.start + record.stream.first)
         if record.failure is not None:
             self._fail(span, record.failure, record.start + record.duration)
-        elif record.succeeded and self.writers[0].marks_success:
+        elif record.succeeded and (self.writers if record.operation else self.plain)[0].marks_success:
             span.set_status(StatusCode.OK)
         if record.attempts and self._wants_attempts(record):
             self._write_attempts(record, context)
@@ -162,12 +167,12 @@ class Tracing:
         if hidden is not None:
             redact(record, hidden)
         if self._redactor is not None:
-            redact_by(self._redactor, record)
-            span.update_name(self.writers[0].span_name(record))
+            (redact_by if record.operation else redact_values_by)(self._redactor, record)
+            span.update_name((self.writers if record.operation else self.plain)[0].span_name(record))
 
     def _attributes(self, record: Record) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
-        for writer in self.writers:
+        for writer in self.writers if record.operation else self.plain:
             if self._redactor is not None:  # which may have changed what was known at the start
                 writer.start(record, attributes)
             writer.write(record, attributes)
@@ -235,6 +240,12 @@ def load(
 ) -> Tracing:
     """Return what to trace with: these providers, or the global ones, and settings as `Settings.load` reads them."""
     return Tracing(Settings.load(**given), tracer_provider, meter_provider)
+
+
+@lru_cache(maxsize=1)
+def usual() -> Tracing | None:
+    """Return what a function is traced with where no client of the process is: global providers, the environment."""
+    return None if disabled() else load()
 
 
 current: Tracing | None = None

@@ -3,17 +3,19 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from spanglass.calls.unfinished import drain, finish_open
 from spanglass.export.batching import BRIEF, GRACE, BatchProcessor
 from spanglass.export.endpoint import Target
 from spanglass.export.forking import ForkableReceiver
 from spanglass.export.otlp import open_receiver, targets_of
+from spanglass.export.recent import Recent
 from spanglass.export.reporting import tell_losses
 from spanglass.guard import guard
 
@@ -35,6 +37,7 @@ class Pipeline:
         self.provider = provider
         self._owned = owned
         self._outlets: dict[Target, _Outlet] = {}
+        self._recent: Recent | None = None
         self._dropped_before = 0
         self._other_headers_told = False
 
@@ -42,6 +45,12 @@ class Pipeline:
     def dropped(self) -> int:
         """How many spans were not delivered: refused, not answered, or beyond the queue."""
         return self._dropped_before + sum(outlet.processor.dropped for outlet in self._outlets.values())
+
+    def spans(self) -> list[ReadableSpan]:
+        """Return the last finished spans, as many as `configure(keep=)` keeps, in the order in which they ended."""
+        with guard:
+            drain()
+        return [] if self._recent is None else self._recent.spans()
 
     def flush(self, timeout: float = 30.0) -> bool:
         """Send everything that has ended; waits at most `timeout` seconds.
@@ -75,16 +84,32 @@ class Pipeline:
             return
         if target in targets_of(self.provider):
             return
-        add: Any = getattr(self.provider, "add_span_processor", None)
+        add = self._adding()
+        receiver = ForkableReceiver(partial(open_receiver, target))
+        outlet = self._outlets[target] = _Outlet(receiver, BatchProcessor(receiver))
+        add(outlet.processor)
+
+    def keep(self, most: int) -> None:
+        """Keep the last `most` finished spans for `spans()`, or more where that was asked for before.
+
+        Raises RuntimeError where the provider takes no span processors.
+        """
+        if self._recent is not None:
+            self._recent.keep(most)
+        elif most:
+            add = self._adding()
+            self._recent = Recent(most)
+            add(self._recent)
+
+    def _adding(self) -> Callable[[SpanProcessor], None]:
+        add: Callable[[SpanProcessor], None] | None = getattr(self.provider, "add_span_processor", None)
         if add is None:
             message = (
                 f"configure() cannot export from the global tracer provider {type(self.provider).__qualname__}, which "
                 "takes no span processors: use a TracerProvider of the OpenTelemetry SDK, or none."
             )
             raise RuntimeError(message)
-        receiver = ForkableReceiver(partial(open_receiver, target))
-        outlet = self._outlets[target] = _Outlet(receiver, BatchProcessor(receiver))
-        add(outlet.processor)
+        return add
 
     def _tell_other_headers(self, target: Target) -> None:
         known = next(each for each in self._outlets if each == target)

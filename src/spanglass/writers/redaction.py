@@ -73,6 +73,24 @@ def redact_by(redactor: Callable[[Record], object], record: Record) -> None:
         redact(record)
 
 
+def redact_values_by(redactor: Callable[[Record], object], record: Record) -> None:
+    """Have it change a function's record: its arguments are a message of the user, its result one of the assistant."""
+    sent, received = record.input_value, record.output_value
+    record.input_value = record.output_value = None
+    record.input_messages = None if sent is None else [Message("user", sent)]
+    record.output_messages = None if received is None else [Message("assistant", received)]
+    redact_by(redactor, record)
+    record.input_value = _value(sent, record.input_messages)
+    record.output_value = _value(received, record.output_messages)
+    record.input_messages = record.output_messages = None
+
+
+def _value(told: str | None, messages: list[Message] | None) -> str | None:
+    """Return what the messages say now, and a mark where they say nothing any more."""
+    texts = [message.content for message in messages or () if message.content is not None]
+    return None if told is None else "\n".join(texts) or REDACTED
+
+
 def _retell(record: Record, sent: str | None, received: str | None) -> None:
     """Tell what was sent and received anew, where it was known and is not any more."""
     if sent is not None and record.input_value is None:
