@@ -123,7 +123,8 @@ class _Run:
                 self._note.write(self.progress)
             except OSError as error:
                 self._can_note = False
-                click.echo(f"{self._note.path} cannot be written ({error.strerror}): stay until all is sent.", err=True)
+                why = f"{self._note.path} cannot be written ({error.strerror})"
+                click.echo(f"{why}: this run cannot be gone on with, if it ends early.", err=True)
 
     def so_far(self) -> str:
         """Return how far it is, and how to go on."""
