@@ -57,3 +57,16 @@ def ended(process: "subprocess.Popen[str]") -> Ran:
     """Return how a command ends that was started, within a minute."""
     stdout, stderr = process.communicate(timeout=60)
     return Ran(process.returncode, stdout, stderr)
+
+
+def program(code: str, **variables: str) -> Ran:
+    """Run a program that runs the command in a process that it has changed, likewise."""
+    done = subprocess.run(  # noqa: S603 - a test's own program
+        [sys.executable, "-W", "error", "-c", code],
+        env={**CLEAN, **variables},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)

@@ -16,6 +16,7 @@ from spanglass.calls.tracing import disabled
 from spanglass.cli.finding import NOTE, OK, WRONG, Finding
 from spanglass.guard import foreign
 from spanglass.instrumentor import OpenAIInstrumentor
+from spanglass.settings import Settings
 
 GROUP: Final = "opentelemetry_instrumentor"
 TWICE: Final = "each call gets two spans, and its tokens may count twice"
@@ -23,16 +24,22 @@ TWICE: Final = "each call gets two spans, and its tokens may count twice"
 
 def patched() -> Iterator[Finding]:
     """Yield who stands where, as in a program in which `opentelemetry-instrument` loads all that is installed."""
-    if foreign(import_module, SDK) is None:
-        yield Finding(NOTE, "nothing: there is no SDK.")
-        return
-    if disabled():
-        yield Finding(NOTE, "nothing: OTEL_SDK_DISABLED is true.")
+    if why := _hindrance():
+        yield Finding(NOTE, f"nothing: {why}.")
         return
     with _instrumented() as others:
         yield from others
         for parties, names in _standing().items():
             yield _finding(parties, ", ".join(names))
+
+
+def _hindrance() -> str | None:
+    """Return why nothing would be patched, which is told as wrong elsewhere."""
+    if foreign(import_module, SDK) is None:
+        return "there is no SDK"
+    if disabled():
+        return "OTEL_SDK_DISABLED is true"
+    return None if foreign(Settings.load, None) else "a setting is malformed, and instrument() raises ValueError"
 
 
 def _finding(parties: tuple[str, ...], names: str) -> Finding:
