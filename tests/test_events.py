@@ -17,6 +17,7 @@ RATIOS: Final = {
     "40 messages": 1.47,
     "unsampled call": 2.3,
     "failed call": 1.65,
+    "function with @trace": 2,
 }
 NAMES: Final = (*RATIOS, "stream chunk", "stream chunk, async", "unsampled chunk", "unsampled chunk, async")
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from spanglass.testing import OpenAIServer
+from spanglass import trace, using
+from spanglass.testing import CapturedSpans, OpenAIServer
 
 PROJECT = "openinference.project.name"
 ENVIRONMENT = "deployment.environment.name"
@@ -158,6 +159,15 @@ print(json.dumps([row[1] for row in told()]))
     rows, said = run(script)
 
     assert ({*rows} <= {"own"}, ELSEWHERE) == (True, said)
+
+
+def test_captured_spans(captured: CapturedSpans) -> None:
+    """A test of a program sees which project a trace is in."""
+    with using(environment="test"):
+        trace(project="billing")(len)("a")
+    (span,) = captured.spans
+
+    assert ("billing", "test") == (span.resource.attributes[PROJECT], span.resource.attributes[ENVIRONMENT])
 
 
 def test_without_a_provider() -> None:

@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
 from otlp_receivers import http_receiver
-from spanglass import trace, using
+from spanglass import trace, using, wrap_openai
 from spanglass.testing import CapturedSpans, OpenAIServer
 
 JSON = "application/json"
@@ -299,6 +299,22 @@ def test_calls_are_inside(server: OpenAIServer, captured: CapturedSpans) -> None
         call.context.trace_id,
     )
     assert ("Why?", "Hello", None) == (said(function, "input.value"), said(function, "output.value"), function.parent)
+
+
+def test_a_function_that_is_not_recorded(server: OpenAIServer) -> None:
+    """Where a function's own span is not recorded, what is said of it is still on the calls inside."""
+    captured = CapturedSpans()
+    with OpenAI(base_url=server.base_url, api_key="none") as client:
+        wrap_openai(client, tracer_provider=captured.provider)
+
+        @trace(session="s")
+        def ask() -> None:
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Why?"}])
+
+        ask()
+    (call,) = captured.spans
+
+    assert ("ChatCompletion", "s", None) == (call.name, said(call, "session.id"), call.parent)
 
 
 class Refused(Exception):  # noqa: N818 - it is what a program might have

@@ -71,8 +71,10 @@ class _Placing(SpanProcessor):
             resource = _placed(span.resource, asked)
         if isinstance(resource, Placed):
             span._resource = resource  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the SDK has no other way, and reads it there as a span ends
-        if resource is not None and any(resource.attributes.get(name) != value for name, value in asked):
-            _say(WITHIN, ", ".join(f"{name}={value!r}" for name, value in asked))
+        if resource is not None:
+            other = [pair for pair in asked if resource.attributes.get(pair[0]) != pair[1]]
+            if other:
+                _say(WITHIN, ", ".join(f"{name}={value!r}" for name, value in other))
 
 
 @lru_cache(maxsize=1024)  # a service may have a project for each of its customers

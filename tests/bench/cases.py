@@ -9,6 +9,8 @@ import openai
 
 from bench import api
 from flavours import Async
+from spanglass import trace
+from spanglass.calls import tracing
 
 Run = Callable[[], object]
 
@@ -77,6 +79,17 @@ def _stream_async(stack: ExitStack, flavour: Async, pieces: int) -> Run:
     return lambda: flavour.wait(run())
 
 
+def _answer(question: str) -> str:
+    return question
+
+
+_traced = trace(_answer)
+
+
+def _function() -> object:
+    return (_answer if tracing.current is None else _traced)("What is the capital of France?")
+
+
 @contextmanager
 def cases() -> Generator[tuple[Case, ...]]:
     """Give all cases; their clients are closed at the end."""
@@ -100,4 +113,5 @@ def cases() -> Generator[tuple[Case, ...]]:
             Case("unsampled chunk", 0, *chunks, sampled=False, runs=1),
             Case("unsampled chunk, async", 0, *chunks_async, sampled=False, runs=1),
             Case("failed call", 600, _failing(stack)),
+            Case("function with @trace", 235, _function),
         )

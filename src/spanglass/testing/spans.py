@@ -18,9 +18,12 @@ class CapturedSpans:
     """
 
     def __init__(self) -> None:
+        from spanglass import projects  # noqa: PLC0415 - the server alone needs no instrumentor
+
         self._exporter = InMemorySpanExporter()
         self.provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+        projects.able.add(self.provider)
 
     @property
     def spans(self) -> list[ReadableSpan]:
