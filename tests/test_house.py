@@ -230,6 +230,7 @@ UNUSED = (
     "grpc",
     "opentelemetry.exporter",
     "multiprocessing",
+    "pandas",
 )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "configure",
     "read_jsonl",
     "spans_to_jsonl",
+    "to_dataframe",
     "trace",
     "using",
     "wrap_openai",
@@ -27,11 +28,13 @@ __all__ = [
 
 if TYPE_CHECKING:
     from spanglass.client import TraceAsyncOpenAI, TraceOpenAI, wrap_openai
+    from spanglass.export.dataframe import to_dataframe
     from spanglass.export.jsonl import read_jsonl, spans_to_jsonl
 else:
     _ELSEWHERE = {
         "read_jsonl": "spanglass.export.jsonl",
         "spans_to_jsonl": "spanglass.export.jsonl",
+        "to_dataframe": "spanglass.export.dataframe",
     }
 
     # Not for type checkers, to which it would make every name one that is there.

@@ -8,14 +8,20 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
-from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
+from opentelemetry.sdk.environment_variables import (
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+    OTEL_SDK_DISABLED,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from spanglass import projects
 from spanglass.export.endpoint import resolve
+from spanglass.export.file import trace_file
 from spanglass.export.leaving import on_leaving
 from spanglass.export.pipeline import Pipeline
+from spanglass.export.variables import first
 from spanglass.semconv.openinference import OPENINFERENCE_PROJECT_NAME
 from spanglass.semconv.otel import DEPLOYMENT_ENVIRONMENT_NAME, SERVICE_NAME
 
@@ -36,27 +42,34 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     endpoint: str | None = None,
     protocol: str | None = None,
     headers: Mapping[str, str] | None = None,
+    file: str | os.PathLike[str] | None = None,
     keep: int = 0,
 ) -> Pipeline:
-    """Send this process's spans to an OTLP receiver, and return the pipeline that does so.
+    """Send this process's spans to an OTLP receiver or a file, and return the pipeline that does so.
 
     `project` is what Phoenix groups by; `service` is the project's name unless given; `environment` is the
     deployment, such as "production". `endpoint` is an http(s) URL, which gets `/v1/traces` where it has no path;
     `protocol` is "http/protobuf" or "grpc"; `headers` are sent with every export. Arguments win over `OTEL_*`
     variables, and those over OTLP's defaults.
 
-    `keep` is how many of the last finished spans `Pipeline.spans()` gives.
+    `file` is the path of a file to which spans are added in the background as OTLP/JSON, one a line, at most a second
+    after they have ended; several threads and processes may add to one. `keep` is how many of the last finished spans
+    `Pipeline.spans()` gives. With either of them, and where neither `endpoint`, `protocol` or `headers` nor a variable
+    says that there is a receiver, nothing is sent to one.
 
-    Calling it again returns the same pipeline, with one more receiver where the endpoint or the protocol is
-    another. Where the program has made a tracer provider, the receiver is added to that one.
+    Calling it again returns the same pipeline, with one more receiver where the endpoint or the protocol is another,
+    and with one more file where that is. Where the program has made a tracer provider, they are added to that one.
 
-    Raises ValueError for a malformed argument or variable, and RuntimeError where the global tracer provider can
-    take no exporter.
+    Raises ValueError for a malformed argument or variable, OSError for a file that cannot be written, and RuntimeError
+    where the global tracer provider can take no exporter.
     """
     if keep.__class__ is not int or keep < 0:
         message = f"keep= cannot be {keep!r}: use a whole number of spans, 0 or more."
         raise ValueError(message)
-    target = resolve(endpoint, protocol, headers) if _wanted(os.environ) else None
+    elsewhere = file is not None or keep > 0
+    shipped = _wanted(os.environ) and (_addressed(os.environ, endpoint, protocol, headers) or not elsewhere)
+    target = resolve(endpoint, protocol, headers) if shipped else None
+    written = trace_file(file) if file is not None and not _disabled(os.environ) else None
     rows = ((SERVICE_NAME, service), (OPENINFERENCE_PROJECT_NAME, project), (DEPLOYMENT_ENVIRONMENT_NAME, environment))
     given = {name: value for name, value in rows if value}
     with _lock:
@@ -64,13 +77,25 @@ def configure(  # noqa: PLR0913 - one option each, all by name
         pipeline.keep(keep)
         if target is not None:
             pipeline.ship_to(target)
+        if written is not None:
+            pipeline.write_to(written)
     return pipeline
 
 
 def _wanted(environ: Mapping[str, str]) -> bool:
     """Whether the environment leaves export on."""
-    disabled = environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true"
-    return not disabled and environ.get(OTEL_TRACES_EXPORTER, "").strip().lower() != "none"
+    return not _disabled(environ) and environ.get(OTEL_TRACES_EXPORTER, "").strip().lower() != "none"
+
+
+def _disabled(environ: Mapping[str, str]) -> bool:
+    """Whether the environment switches everything off, files too."""
+    return environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true"
+
+
+def _addressed(environ: Mapping[str, str], *arguments: object) -> bool:
+    """Whether anything says that there is a receiver: who has the spans elsewhere is not after the default one."""
+    named = first(environ, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT)
+    return named is not None or any(argument is not None for argument in arguments)
 
 
 def _pipeline(given: dict[str, str]) -> Pipeline:

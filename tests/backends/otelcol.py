@@ -38,7 +38,7 @@ class Collector(NamedTuple):
 def otelcol(binary: Path, directory: Path, *besides: str, **variables: str) -> Iterator[Collector]:
     """Run the Collector for the block, with its file and its log in `directory`.
 
-    `besides` are more of the examples' configurations, and `variables` what those take.
+    `besides` are more of the examples' configurations, or some `yaml:` itself, and `variables` what those take.
     """
     http, grpc = free_ports(2)
     file = directory / "traces.jsonl"
@@ -59,7 +59,7 @@ def otelcol_at(
         "TRACES_FILE": str(directory / "traces.jsonl"),
         **variables,
     }
-    files = [CONFIGURATION, *(CONFIGURATION.with_name(name) for name in besides)]
+    files = [CONFIGURATION, *(name if ":" in name else CONFIGURATION.with_name(name) for name in besides)]
     ready = lambda: listens(http) and listens(grpc)  # noqa: E731 - two words, used once
     command = [str(binary), *(f"--config={file}" for file in files)]
     with running(command, ready, directory=directory, environment=environment, seconds=30):

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.util.types import AttributeValue
 
 from spanglass import OpenAIInstrumentor
-from spanglass.export.batching import BatchProcessor
+from spanglass.export.batching import BatchProcessor, Sending
 from spanglass.export.endpoint import resolve
 from spanglass.export.otlp import open_receiver
 
@@ -31,6 +31,16 @@ def traced(
     They go by what `configure` sends by. The list is filled when the block ends, in the order of the spans' start; by
     then the backend has taken them all.
     """
+    receiver = open_receiver(resolve(endpoints[protocol], protocol, headers, environ={}))
+    with traced_to(receiver, project=project, settings=settings) as spans:
+        yield spans
+
+
+@contextmanager
+def traced_to(
+    receiver: Sending, *, project: str, settings: Mapping[str, Any] | None = None
+) -> Iterator[list[ReadableSpan]]:
+    """Do so with what sends them."""
     kept, spans = InMemorySpanExporter(), list[ReadableSpan]()
     who: dict[str, AttributeValue] = {
         "service.name": "night-desk",
@@ -40,7 +50,7 @@ def traced(
     }
     resource = Resource.create(who, "https://example.com/1")
     provider = TracerProvider(resource=resource, sampler=ALWAYS_ON, shutdown_on_exit=False)
-    shipped = BatchProcessor(open_receiver(resolve(endpoints[protocol], protocol, headers, environ={})))
+    shipped = BatchProcessor(receiver)
     provider.add_span_processor(SimpleSpanProcessor(kept))
     provider.add_span_processor(shipped)
     instrumentor = OpenAIInstrumentor()

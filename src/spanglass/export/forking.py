@@ -5,13 +5,28 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from threading import Lock, get_ident
+from typing import Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from spanglass.export.reporting import Receiver, Sent
+from spanglass.export.batching import Sending
+from spanglass.export.reporting import Sent
 
 PATIENCE = 0.5
 """Seconds that forking waits for one export at most, counted from the begin of that export."""
+
+
+class Receiving(Sending, Protocol):
+    """Where batches go, one at a time."""
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last attempt came to nothing."""
+        ...
+
+    def break_off(self) -> bool:
+        """Have an attempt that is under way come to nothing; false where it cannot."""
+        ...
 
 
 class ForkableReceiver:
@@ -22,11 +37,11 @@ class ForkableReceiver:
     slow it does not wait long: gRPC's call is then broken off and goes again.
     """
 
-    def __init__(self, reopen: Callable[[], Receiver]) -> None:
+    def __init__(self, reopen: Callable[[], Receiving]) -> None:
         self._reopen = reopen
         self._pausing: set[int] = set()
         self._begin()
-        self._receiver: Receiver | None = reopen()
+        self._receiver: Receiving | None = reopen()
         if hasattr(os, "register_at_fork"):
             # After gRPC has registered its own: the hooks before a fork run in the opposite order.
             os.register_at_fork(

@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 import os
+import re
 import stat
 import zlib
 from collections.abc import Generator, Iterable, Iterator
@@ -25,7 +26,8 @@ SIZE: Final = 4
 BLANK: Final = "\0\t\n\r \ufeff"
 """What may be around a line: also zeros of a machine that crashed, and the mark that some editors begin with."""
 BEGIN: Final = '{"resource'
-"""How a request begins; within a text of JSON, where quotes are escaped, it cannot stand."""
+REQUEST: Final = re.compile(rf"{re.escape(BEGIN)}[A-Z_]")
+"""How a request begins: `resourceSpans` or the like. It stands nowhere else: in a text, quotes are escaped."""
 
 
 def spans_to_jsonl(spans: Iterable[ReadableSpan]) -> str:
@@ -67,7 +69,7 @@ def _spans(file: Path) -> Iterator[ReadableSpan]:
                 request = _request(line)
                 if request is None:
                     cut.append(number)
-                    request = _request(line[max(0, line.rfind(BEGIN)) :]) or {}  # what another writer added there
+                    request = _request(_last(line)) or {}
                 yield from reader.read(request)
     if cut:
         log.warning(
@@ -128,6 +130,12 @@ def _request(line: str) -> Json | None:
     try:
         return cast("Json", json.loads(line))
     except ValueError:
-        if line[: len(BEGIN)] != BEGIN[: len(line)]:
-            raise
-        return None
+        if REQUEST.search(line) or BEGIN.startswith(line):
+            return None
+        raise
+
+
+def _last(line: str) -> str:
+    """Return what another writer has added to a line that was cut short; if none has, that line."""
+    begins = [found.start() for found in REQUEST.finditer(line)]
+    return line[begins[-1] :] if begins else line

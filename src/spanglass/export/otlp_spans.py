@@ -83,22 +83,18 @@ def _resource(group: Json) -> Resource:
     return Resource(_attributes(group.get("resource") or {}), group.get("schemaUrl") or "")
 
 
-def _scope(scoped: Json) -> InstrumentationScope | None:
-    """Return the scope; None of one that says nothing, since that is how None is written."""
+def _scope(scoped: Json) -> InstrumentationScope:
     said: Json = scoped.get("scope") or {}
-    schema: str = scoped.get("schemaUrl") or ""
-    if not (said or schema):
-        return None
-    return InstrumentationScope(said.get("name") or "", said.get("version") or None, schema, _attributes(said))
+    name, version, schema = said.get("name") or "", said.get("version") or "", scoped.get("schemaUrl") or ""
+    return InstrumentationScope(name, version, schema, _attributes(said))
 
 
-def _span(span: Json, resource: Resource, scope: InstrumentationScope | None) -> ReadableSpan:
-    parent = _id(span, "parentSpanId", 8)
-    remote = bool(int(span.get("flags") or 0) & REMOTE)
+def _span(span: Json, resource: Resource, scope: InstrumentationScope) -> ReadableSpan:
+    has_parent = _id(span, "parentSpanId", 8) > 0
     return ReadableSpan(
         name=span.get("name") or "",
-        context=_context(span, remote=False),
-        parent=SpanContext(_id(span, "traceId", 16), parent, remote, _flags(span)) if parent else None,
+        context=_context(span, "spanId"),
+        parent=_context(span, "parentSpanId", remote=_remote(span)) if has_parent else None,
         resource=resource,
         attributes=_kept_attributes(span),
         events=_kept(span, "events", "droppedEventsCount", _event),
@@ -111,20 +107,21 @@ def _span(span: Json, resource: Resource, scope: InstrumentationScope | None) ->
     )
 
 
-def _context(said: Json, *, remote: bool) -> SpanContext:
+def _context(said: Json, name: str, *, remote: bool = False) -> SpanContext:
+    """Return the context of the span whose id has this name: a parent's flags and state are those of its child."""
     state = said.get("traceState")
     return SpanContext(
         _id(said, "traceId", 16),
-        _id(said, "spanId", 8),
+        _id(said, name, 8),
         remote,
-        _flags(said),
+        # Sampled, whatever is said: not all exporters say it, and what is not sampled goes nowhere.
+        TraceFlags(int(said.get("flags") or 0) & 0xFF | TraceFlags.SAMPLED),
         TraceState.from_header([state]) if state else None,
     )
 
 
-def _flags(said: Json) -> TraceFlags:
-    """Return the flags of the trace, as sampled whatever they say: not all exporters say so."""
-    return TraceFlags(int(said.get("flags") or 0) & 0xFF | TraceFlags.SAMPLED)
+def _remote(said: Json) -> bool:
+    return bool(int(said.get("flags") or 0) & REMOTE)
 
 
 def _id(said: Json, name: str, size: int) -> int:
@@ -140,7 +137,7 @@ def _event(event: Json) -> Event:
 
 
 def _link(link: Json) -> Link:
-    return Link(_context(link, remote=bool(int(link.get("flags") or 0) & REMOTE)), _kept_attributes(link))
+    return Link(_context(link, "spanId", remote=_remote(link)), _kept_attributes(link))
 
 
 def _status(status: Json) -> Status:
@@ -185,7 +182,10 @@ def _list(said: Json, name: str) -> Sequence[Json]:
 
 
 def _value(value: Json) -> Any:
-    return next((VALUES[kind](inner) for kind, inner in value.items() if kind in VALUES and inner is not None), None)
+    for kind, inner in value.items():
+        if kind in VALUES and inner is not None:
+            return VALUES[kind](inner)
+    return None
 
 
 def _bytes(text: str) -> bytes:

@@ -1,6 +1,7 @@
 """The way of finished spans out of the process: one tracer provider, and a batch processor for each receiver."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -8,18 +9,24 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from opentelemetry import trace
+from opentelemetry.sdk.environment_variables import OTEL_BSP_SCHEDULE_DELAY
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from spanglass.calls.unfinished import drain, finish_open
+from spanglass.export.backlog import Limits
 from spanglass.export.batching import BRIEF, GRACE, BatchProcessor
 from spanglass.export.endpoint import Target
-from spanglass.export.forking import ForkableReceiver
+from spanglass.export.file import FileReceiver, TraceFile
+from spanglass.export.forking import ForkableReceiver, Receiving
 from spanglass.export.otlp import open_receiver, targets_of
 from spanglass.export.recent import Recent
 from spanglass.export.reporting import tell_losses
 from spanglass.guard import guard
 
 log = logging.getLogger("spanglass")
+
+SOON = "1000"
+"""Milliseconds between batches for a file, where OTEL_BSP_SCHEDULE_DELAY says nothing: somebody may look at it."""
 
 
 class _Outlet(NamedTuple):
@@ -36,7 +43,7 @@ class Pipeline:
     def __init__(self, provider: trace.TracerProvider, *, owned: bool) -> None:
         self.provider = provider
         self._owned = owned
-        self._outlets: dict[Target, _Outlet] = {}
+        self._outlets: dict[Target | TraceFile, _Outlet] = {}
         self._recent: Recent | None = None
         self._dropped_before = 0
         self._other_headers_told = False
@@ -81,13 +88,16 @@ class Pipeline:
         """
         if target in self._outlets:
             self._tell_other_headers(target)
-            return
-        if target in targets_of(self.provider):
-            return
-        add = self._adding()
-        receiver = ForkableReceiver(partial(open_receiver, target))
-        outlet = self._outlets[target] = _Outlet(receiver, BatchProcessor(receiver))
-        add(outlet.processor)
+        elif target not in targets_of(self.provider):
+            self._join(target, partial(open_receiver, target), Limits.load())
+
+    def write_to(self, file: TraceFile) -> None:
+        """Add one file, unless spans are written to it already.
+
+        Raises RuntimeError where the provider takes no span processors.
+        """
+        if file not in self._outlets:
+            self._join(file, partial(FileReceiver, file), Limits.load({OTEL_BSP_SCHEDULE_DELAY: SOON, **os.environ}))
 
     def keep(self, most: int) -> None:
         """Keep the last `most` finished spans for `spans()`, or more where that was asked for before.
@@ -101,6 +111,12 @@ class Pipeline:
             self._recent = Recent(most)
             add(self._recent)
 
+    def _join(self, place: Target | TraceFile, reopen: Callable[[], Receiving], limits: Limits) -> None:
+        add = self._adding()
+        receiver = ForkableReceiver(reopen)
+        outlet = self._outlets[place] = _Outlet(receiver, BatchProcessor(receiver, limits))
+        add(outlet.processor)
+
     def _adding(self) -> Callable[[SpanProcessor], None]:
         add: Callable[[SpanProcessor], None] | None = getattr(self.provider, "add_span_processor", None)
         if add is None:
@@ -112,8 +128,8 @@ class Pipeline:
         return add
 
     def _tell_other_headers(self, target: Target) -> None:
-        known = next(each for each in self._outlets if each == target)
-        if target.headers in ({}, known.headers) or self._other_headers_told:
+        known = next(each.headers for each in self._outlets if isinstance(each, Target) and each == target)
+        if target.headers in ({}, known) or self._other_headers_told:
             return
         self._other_headers_told = True
         log.warning(

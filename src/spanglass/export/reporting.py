@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -44,11 +44,20 @@ class Sent(NamedTuple):
     said: str = ""
 
 
-def tell_losses(target: Target, losses: Mapping[str, int]) -> None:
-    """Say at the end how many spans did not reach `target`, and why: `losses` counts them by their reasons."""
+class Place(Protocol):
+    """Where spans go."""
+
+    @property
+    def shown(self) -> str:
+        """What a log calls it."""
+        ...
+
+
+def tell_losses(place: Place, losses: Mapping[str, int]) -> None:
+    """Say at the end how many spans did not reach a place, and why: `losses` counts them by their reasons."""
     if total := sum(losses.values()):
         reasons = "; ".join(f"{count}: {why}" for why, count in losses.items())
-        log.warning("spanglass: spans that did not reach %s: %d (%s).", target.shown, total, reasons)
+        log.warning("spanglass: spans that did not reach %s: %d (%s).", place.shown, total, reasons)
 
 
 class Receiver:

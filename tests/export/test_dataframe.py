@@ -1,0 +1,112 @@
+"""Spans as a pandas table: a row for each, a column for each attribute, as Phoenix has them."""
+
+import subprocess
+import sys
+
+import pandas as pd
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import SpanContext, Status, StatusCode
+
+from spanglass import to_dataframe
+
+TRACE = SpanContext(0xA, 0xB, is_remote=False)
+CALL = ReadableSpan(
+    "ChatCompletion",
+    TRACE,
+    attributes={
+        "openinference.span.kind": "LLM",
+        "llm.token_count.total": 2**53 + 1,
+        "llm.input_messages.0.message.content": "Grüße",
+        "flag": True,
+        "share": 0.5,
+        "tags": ("a", "b"),
+        "tree": {"leaves": (1, None)},
+        "huge": 2**70,
+        "mixed": 1,
+    },
+    events=[Event("said", {"what": ("x",)}, 1_500_000_000_123_456_789)],
+    status=Status(StatusCode.ERROR, "no"),
+    start_time=1_500_000_000_123_456_789,
+    end_time=2**64 - 1,
+)
+CHILD = ReadableSpan(
+    "attempt", SpanContext(0xA, 0xC, is_remote=False), TRACE, attributes={"mixed": "text"}, start_time=0, end_time=1
+)
+
+
+def test_columns() -> None:
+    """A table has Phoenix's columns and then the attributes, whole numbers whole, each with what is missing missing."""
+    time = pd.Timestamp(1_500_000_000_123_456_789, tz="UTC")
+    expected = pd.DataFrame(
+        {
+            "name": ["ChatCompletion", "attempt"],
+            "span_kind": ["LLM", "UNKNOWN"],
+            "parent_id": [None, "000000000000000b"],
+            "start_time": [time, pd.Timestamp(0, tz="UTC")],
+            "end_time": pd.Series([pd.NaT, pd.Timestamp(1, tz="UTC")], dtype="datetime64[ns, UTC]"),
+            "status_code": ["ERROR", "UNSET"],
+            "status_message": ["no", ""],
+            "events": [
+                ({"name": "said", "timestamp": "2017-07-14T02:40:00.123456+00:00", "attributes": {"what": ["x"]}},),
+                (),
+            ],
+            "context.span_id": ["000000000000000b", "000000000000000c"],
+            "context.trace_id": ["0000000000000000000000000000000a"] * 2,
+            "attributes.openinference.span.kind": ["LLM", None],
+            "attributes.llm.token_count.total": pd.array([2**53 + 1, None], dtype="Int64"),
+            "attributes.llm.input_messages.0.message.content": ["Grüße", None],
+            "attributes.flag": pd.array([True, None], dtype="boolean"),
+            "attributes.share": [0.5, None],
+            "attributes.tags": [["a", "b"], None],
+            "attributes.tree": [{"leaves": [1, None]}, None],
+            "attributes.huge": pd.Series([2**70, None], dtype=object),
+            "attributes.mixed": [1, "text"],
+        },
+    )
+    expected.index = pd.Index(["000000000000000b", "000000000000000c"])
+
+    pd.testing.assert_frame_equal(to_dataframe(iter([CALL, CHILD])), expected)
+
+
+def test_no_spans() -> None:
+    """Of no spans it is a table without rows that has the columns of all spans, of their types where these matter."""
+    table = to_dataframe([])
+
+    assert (len(table), [*table.columns], str(table["start_time"].dtype), str(table["end_time"].dtype)) == (
+        0,
+        [*to_dataframe([ReadableSpan("a", TRACE)]).columns],
+        "datetime64[ns, UTC]",
+        "datetime64[ns, UTC]",
+    )
+
+
+def test_it_is_what_one_works_with() -> None:
+    """A span is found by its id, and times and numbers are such that one can count with them."""
+    table = to_dataframe([CHILD, CALL])
+
+    assert (
+        table.loc["000000000000000c", "name"],
+        int(table["attributes.llm.token_count.total"].sum()),
+        (table["end_time"] - table["start_time"]).iloc[0],
+        [*table.sort_values("context.span_id")["name"]],
+    ) == ("attempt", 2**53 + 1, pd.Timedelta(1), ["ChatCompletion", "attempt"])
+
+
+WITHOUT = """
+import sys
+sys.modules["pandas"] = None
+import spanglass
+try:
+    spanglass.to_dataframe([])
+except ImportError as error:
+    print(error.name, error)
+"""
+
+
+def test_without_pandas() -> None:
+    """Where pandas is not installed, a sentence says what to install."""
+    done = subprocess.run(  # noqa: S603 - this interpreter, and a program of this file
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout == "pandas to_dataframe() needs pandas, 2 or newer: pip install 'spanglass[pandas]'.\n"
