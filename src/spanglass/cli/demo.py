@@ -1,6 +1,7 @@
 """`spanglass demo`: what a trace is, on the screen and in a file, or at a receiver."""
 
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -10,7 +11,6 @@ from typing import Any, Final, NamedTuple
 
 import click
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from spanglass.cli.endpoint import endpoint_options, target_of
 from spanglass.cli.in_force import turned_off
@@ -18,13 +18,15 @@ from spanglass.cli.reached import ENDPOINTS
 from spanglass.configure import configure
 from spanglass.export.console import print_summary
 from spanglass.export.endpoint import Target
-from spanglass.export.jsonl import spans_to_jsonl
+from spanglass.export.file import trace_file
 from spanglass.export.variables import first
 from spanglass.instrumentor import OpenAIInstrumentor
 
 PROJECT: Final = "spanglass-demo"
 PATIENCE: Final = 15.0
 """Seconds that a receiver has for the spans of the demo."""
+MOST: Final = 100
+"""More spans than the demo has."""
 
 
 @click.command()
@@ -44,12 +46,9 @@ def demo(endpoint: str | None, protocol: str | None, headers: tuple[str, ...], f
     try:
         target = target_of(endpoint, protocol, headers) if endpoint or first(os.environ, *ENDPOINTS) else None
         if file:
-            file.open("a").close()
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        message = f"{file} cannot be written ({error.strerror}): give the path of a file that can."
-        raise click.ClickException(message) from None
+            trace_file(file)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(re.sub("^file=", "--file", str(error))) from None
     if off := [finding for finding in turned_off() if target or not finding.text.startswith(OTEL_TRACES_EXPORTER)]:
         raise click.ClickException(off[0].text)
     file = file or (None if target else Path(tempfile.mkdtemp(prefix="spanglass-")) / "demo.jsonl")
@@ -59,7 +58,7 @@ def demo(endpoint: str | None, protocol: str | None, headers: tuple[str, ...], f
     if file:
         click.echo(f"{played.spans} spans were written to {file}; to look at them again:")
         click.echo(f"  spanglass show {shlex.quote(str(file))}")
-    sys.exit(0 if target is None or played.sent == played.spans else 1)
+    sys.exit(0 if played.sent == played.spans else 1)
 
 
 class Played(NamedTuple):
@@ -73,22 +72,20 @@ def perform(target: Target | None, file: Path | None) -> Played:
     """Play the scenes, print what becomes of them, and send the spans to `target` and write them to `file`."""
     play = _play()
     at: dict[str, Any] = {}
-    if target is None:
-        os.environ[OTEL_TRACES_EXPORTER] = "none"
-    else:
+    if target is not None:
         at = {"endpoint": target.url, "protocol": target.protocol, "headers": target.headers}
-    pipeline = configure(project=PROJECT, environment="demo", **at)
+    pipeline = configure(project=PROJECT, environment="demo", file=file, keep=MOST, **at)
     OpenAIInstrumentor().instrument()
-    finished = _Finished(file)
-    if isinstance(pipeline.provider, TracerProvider):
-        pipeline.provider.add_span_processor(finished)
+    shown = 0
     for line in play():
         click.echo(line)
-        finished.show()
+        spans = pipeline.spans()
+        print_summary(spans[shown:])
+        shown = len(spans)
     click.echo()
     pipeline.flush(PATIENCE)
     pipeline.shutdown()
-    return Played(finished.count, finished.count - pipeline.dropped)
+    return Played(shown, shown - pipeline.dropped)
 
 
 def _play() -> Callable[[], Iterator[str]]:
@@ -100,25 +97,3 @@ def _play() -> Callable[[], Iterator[str]]:
         message = "The demo needs the OpenAI SDK, 1.6.0 or newer: pip install 'spanglass[openai]'."
         raise click.ClickException(message) from None
     return play
-
-
-class _Finished(SpanProcessor):
-    """Counts the finished spans, and keeps those of a scene until they are shown, and written to a file."""
-
-    def __init__(self, file: Path | None) -> None:
-        self.count = 0
-        self._spans: list[ReadableSpan] = []
-        self._file = file
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Keep one more."""
-        self.count += 1
-        self._spans.append(span)
-
-    def show(self) -> None:
-        """Show what has finished since the last time."""
-        spans, self._spans = self._spans, []
-        print_summary(spans)
-        if self._file:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(spans_to_jsonl(spans))
