@@ -231,6 +231,7 @@ def test_where_settings_come_from() -> None:
         "OPENINFERENCE_BASE64_IMAGE_MAX_LENGTH": "0",
         "SPANGLASS_CONTENT": "OFF",
         "SPANGLASS_ATEMPT_SPANS": "always",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://user:{SECRET}@collector.example.com/?x={SECRET}",
         "OTEL_EXPORTER_OTLP_HEADERS": f"key={SECRET}",
         "OTEL_RESOURCE_ATTRIBUTES": "service.name=desk",
     }
@@ -243,6 +244,7 @@ def test_where_settings_come_from() -> None:
             hide="inputs, outputs (SPANGLASS_HIDE and OPENINFERENCE_HIDE_INPUTS)",
             max_media_bytes="0 (OPENINFERENCE_BASE64_IMAGE_MAX_LENGTH)",
         ),
+        "ok    OTEL_EXPORTER_OTLP_ENDPOINT: http://__REDACTED__@collector.example.com/",
         "ok    OTEL_EXPORTER_OTLP_HEADERS: set, and not shown",
         "ok    OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: openai",
         "ok    OTEL_RESOURCE_ATTRIBUTES: service.name=desk",

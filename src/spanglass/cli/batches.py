@@ -16,6 +16,9 @@ from spanglass.export.sizes import span_bytes
 SPANS_ALONE: Final = frozenset({REJECTED, UNFIT, *TOO_LARGE})
 """Why spans are refused of which others are not."""
 
+GONE: Final = UNREACHED | {"ProxyError"}
+"""Why sending failed, where the exporter itself has tried for long enough."""
+
 PATIENCE: Final = 60.0
 """Seconds for which a batch is sent again and again, besides those that the receiver asks for."""
 
@@ -44,7 +47,7 @@ def send_batches(
                 backlog.halve(len(batch))
             elif sent.again is not None:
                 patience -= time.monotonic() - began + (0 if sent.asked else sent.again)
-                if patience < 0 or sent.again > LONGEST_WAIT or (sent.why in UNREACHED and not sent.asked):
+                if patience < 0 or sent.again > LONGEST_WAIT or (sent.why in GONE and not sent.asked):
                     return sent
                 waiting(sent)
                 time.sleep(sent.again)

@@ -27,6 +27,9 @@ TRUST = (
     "its certificate is not trusted, or it speaks no TLS: name the authority's PEM file in "
     "OTEL_EXPORTER_OTLP_CERTIFICATE, or write http://"
 )
+PROXY = (
+    "the proxy that HTTP_PROXY or HTTPS_PROXY names does not let it through: check it, or have NO_PROXY name the host"
+)
 BUSY = "it is there and takes nothing for now: try again later"
 
 ADVICE = {
@@ -40,10 +43,17 @@ ADVICE = {
     "RESOURCE_EXHAUSTED": BUSY,
     **dict.fromkeys((NO_ANSWER, "DEADLINE_EXCEEDED", "ReadTimeout"), LATE),
     "SSLError": TRUST,
+    "ProxyError": PROXY,
 }
 """By why sending failed, what to do about it."""
 
-UNREACHED = frozenset({"ConnectionError", "ConnectTimeout", "ProxyError", "UNAVAILABLE", NO_ANSWER})
+MISMATCH = {
+    HTTP: "OTLP over gRPC usually is at port 4317 (--protocol grpc), and over HTTP at 4318",
+    GRPC: "check http:// or https://; OTLP over HTTP usually is at port 4318, and over gRPC at 4317",
+}
+"""By the protocol, what may be wrong where something listens that does not speak it."""
+
+UNREACHED = frozenset({"ConnectionError", "ConnectTimeout", "UNAVAILABLE", NO_ANSWER})
 """Why sending failed, where it may be that there was not even a connection."""
 
 
@@ -94,13 +104,14 @@ def target_of(endpoint: str | None, protocol: str | None, headers: Iterable[str]
 
 def advice(why: str, target: Target) -> str:
     """Return what to do where `target` does not take spans for that reason; tries to connect where that helps."""
-    if why in UNREACHED and (found := unreached(target)):
-        return found
-    return ADVICE.get(why, "check that it is an OTLP receiver, and that URL, protocol and headers are right")
+    if why not in UNREACHED:
+        return ADVICE.get(why, "check that it is an OTLP receiver, and that URL, protocol and headers are right")
+    other = f"something listens there that does not speak {target.protocol}: {MISMATCH[target.protocol]}"
+    return _unreached(target) or ADVICE.get(why, other)
 
 
-def unreached(target: Target) -> str | None:
-    """Return what keeps a connection from `target`, or None where nothing does that a connection shows."""
+def _unreached(target: Target) -> str | None:
+    """Return what keeps a connection from `target`, or None where nothing does."""
     parts = urlsplit(target.url)
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     try:
@@ -111,13 +122,7 @@ def unreached(target: Target) -> str | None:
         return f"nothing listens at port {port} of {host}: start the receiver, or check host and port"
     except OSError as error:
         return f"there is no way to port {port} of {host} ({error.strerror or 'no answer'}): check host and port"
-    return f"something listens there that does not speak {target.protocol}: {MISMATCH[target.protocol]}"
-
-
-MISMATCH = {
-    HTTP: "OTLP over gRPC usually is at port 4317 (--protocol grpc), and over HTTP at 4318",
-    GRPC: "check http:// or https://; OTLP over HTTP usually is at port 4318, and over gRPC at 4317",
-}
+    return None
 
 
 @contextmanager

@@ -16,12 +16,15 @@ from spanglass.cli.batches import send_batches
 from spanglass.cli.endpoint import advice, endpoint_options, hushed, target_of
 from spanglass.cli.new_ids import NewIds
 from spanglass.export.endpoint import Target
+from spanglass.export.hearing import NO_ANSWER
 from spanglass.export.jsonl import read_jsonl
 from spanglass.export.otlp import open_receiver
 from spanglass.export.reporting import Sent
 
 INTERRUPTED: Final = 130
 """The exit status of what is ended by Ctrl-C."""
+PERHAPS_TAKEN: Final = frozenset({NO_ANSWER, "DEADLINE_EXCEEDED"})
+"""Why sending failed, where the batch may have been taken all the same."""
 REASONS: Final = 20
 """Reasons that are kept apart; a receiver may have one for each batch."""
 
@@ -65,7 +68,7 @@ def _replay(file: Path, target: Target, *, new_ids: bool) -> int:
         with hushed("jsonl"), bar(file, run.progress.settled) as (advance, tell):
             stopped = run.send(spans, advance, tell)
     except KeyboardInterrupt:
-        click.echo(f"Stopped. {run.so_far()}", err=True)
+        click.echo(f"Stopped. {run.so_far(under_way=True)}", err=True)
         return INTERRUPTED
     except ValueError as error:
         message = f"{error} {run.so_far()}"
@@ -73,7 +76,8 @@ def _replay(file: Path, target: Target, *, new_ids: bool) -> int:
     if stopped is None:
         return run.end()
     what = f"it asks for {stopped.again:.0f} s: try again then" if stopped.asked else advice(stopped.why, target)
-    message = f"{target.shown} does not take spans ({stopped.why}): {what}. {run.so_far()}"
+    so_far = run.so_far(under_way=stopped.why in PERHAPS_TAKEN)
+    message = f"{target.shown} does not take spans ({stopped.why}): {what}. {so_far}"
     raise ValueError(message)
 
 
@@ -104,11 +108,7 @@ class _Run:
             asked = "asks for" if sent.asked else "takes nothing for now, trying again in"
             tell(f"{self._target.shown} {asked} {sent.again or 0:.0f} s ({sent.why})")
 
-        try:
-            stopped = send_batches(receiver, spans, settled, waiting)
-        except KeyboardInterrupt:
-            receiver.break_off()
-            raise
+        stopped = send_batches(receiver, spans, settled, waiting)
         receiver.close()
         return stopped
 
@@ -126,11 +126,12 @@ class _Run:
                 why = f"{self._note.path} cannot be written ({error.strerror})"
                 click.echo(f"{why}: this run cannot be gone on with, if it ends early.", err=True)
 
-    def so_far(self) -> str:
-        """Return how far it is, and how to go on."""
+    def so_far(self, *, under_way: bool = False) -> str:
+        """Return how far it is, and how to go on; what is `under_way` may have been taken, and is sent again then."""
         if not self.progress.settled:
-            return "Nothing was sent."
-        sent = f"The first {_spans(self.progress.settled)} of {self._file} are sent"
+            return "No span is known to be taken." if under_way else "Nothing was sent."
+        perhaps = ", perhaps some more" if under_way else ""
+        sent = f"The first {_spans(self.progress.settled)} of {self._file} are sent{perhaps}"
         return f"{sent}; the same command goes on from there." if self._can_note else f"{sent}."
 
     def end(self) -> int:
