@@ -17,7 +17,7 @@ EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 TELLING: Final = re.compile(
     r"^(=== |Left out|╭| +\d+  | {5,}(attempt|backoff)|\w+Error: |Answer: |The collector|\d+ of)"
 )
-TIMED: Final = re.compile(r" +\d+ms")
+TIMED: Final = re.compile(r" +\d+ms[ ▐▌█░]+")
 
 
 def play(**environ: str) -> tuple[int, list[str], str]:
@@ -33,7 +33,7 @@ def play(**environ: str) -> tuple[int, list[str], str]:
         timeout=60,
         check=False,
     )
-    lines = [TIMED.sub(" ms", line.replace("─", "")) for line in done.stdout.splitlines() if TELLING.match(line)]
+    lines = [TIMED.sub(" ms ", line.replace("─", "")) for line in done.stdout.splitlines() if TELLING.match(line)]
     return done.returncode, lines, done.stderr
 
 
@@ -43,30 +43,30 @@ def test_on_its_own() -> None:
         "=== A plain call",
         "Answer: The capital of France is Paris.",
         "╭ spanglass Trace  SUCCESS ╮",
-        "  1  openai_chat ms  OK      stop",
+        "  1  openai_chat ms OK      stop",
         "=== A stream",
         "Answer: One, two, three, four, five.",
         "╭ spanglass Trace  SUCCESS ╮",
-        "  1  openai_chat_stream ms  OK      completed, 7 chunks, stop",
+        "  1  openai_chat_stream ms OK      completed, 7 chunks, stop",
         "=== A tool call and its result",
         "Answer: Yes: it is raining in Oslo.",
         "╭ spanglass Trace  SUCCESS ╮",
-        "  1  openai_chat ms  OK      calls weather",
-        "  2  openai_chat ms  OK      stop",
+        "  1  openai_chat ms OK      calls weather",
+        "  2  openai_chat ms OK      stop",
         "=== Two failed attempts, then an answer",
         "Answer: I am now.",
         "╭ spanglass Trace  SUCCESS ╮",
-        "  1  openai_chat ms  OK      stop",
-        "       attempt 1 ms  FAILED  HTTP 429",
-        "       backoff ms          asked for by the server (retry-after-ms)",
-        "       attempt 2 ms  FAILED  HTTP 503",
-        "       backoff ms          chosen by the SDK",
-        "       attempt 3 ms  OK      HTTP 200",
+        "  1  openai_chat ms OK      stop",
+        "       attempt 1 ms FAILED  HTTP 429",
+        "       backoff ms asked for by the server",
+        "       attempt 2 ms FAILED  HTTP 503",
+        "       backoff ms chosen by the SDK",
+        "       attempt 3 ms OK      HTTP 200",
         "=== A call that fails",
         "AuthenticationError: Error code: 401 - Incorrect API key provided.",
         "╭ spanglass Trace  FAILED ╮",
-        "  1  openai_chat ms  FAILED  AuthenticationError: Error code: 401 -",
-        "       attempt 1 ms  FAILED  HTTP 401",
+        "  1  openai_chat ms FAILED  AuthenticationError: Error",
+        "       attempt 1 ms FAILED  HTTP 401",
         "The collector took 11 of 11 spans.",
     ]
 
@@ -87,16 +87,16 @@ def test_with_an_api_and_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         "=== A plain call",
         "Answer: Hello",
         "╭ spanglass Trace  SUCCESS ╮",
-        "  1  openai_chat ms  OK      stop",
+        "  1  openai_chat ms OK      stop",
         "=== A stream",
         "Answer: Hello",
         "╭ spanglass Trace  SUCCESS ╮",
-        "  1  openai_chat_stream ms  OK      completed, 4 chunks, stop",
+        "  1  openai_chat_stream ms OK      completed, 4 chunks, stop",
         "=== A tool call and its result",
         "Answer: Hello",
         "╭ spanglass Trace  SUCCESS ╮",
-        "  1  openai_chat ms  OK      stop",
-        "  2  openai_chat ms  OK      stop",
+        "  1  openai_chat ms OK      stop",
+        "  2  openai_chat ms OK      stop",
         "=== Two failed attempts, then an answer",
         "Left out: the real API does not fail on demand.",
         "=== A call that fails",

@@ -19,7 +19,8 @@ RATIOS: Final = {
     "failed call": 1.65,
     "function with @trace": 2,
 }
-NAMES: Final = (*RATIOS, "stream chunk", "stream chunk, async", "unsampled chunk", "unsampled chunk, async")
+CHUNKS: Final = ("stream chunk", "stream chunk, async", "unsampled chunk", "unsampled chunk, async")
+NAMES: Final = (*RATIOS, *CHUNKS, "panel noted", "panel printed")
 
 
 @pytest.fixture(scope="module")

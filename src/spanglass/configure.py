@@ -4,22 +4,27 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from opentelemetry import trace
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
 from opentelemetry.sdk.environment_variables import (
     OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_HEADERS,
+    OTEL_EXPORTER_OTLP_PROTOCOL,
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
-    OTEL_SDK_DISABLED,
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS,
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL,
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from spanglass import projects
+from spanglass.calls.tracing import disabled
 from spanglass.export.endpoint import resolve
 from spanglass.export.file import trace_file
 from spanglass.export.leaving import on_leaving
+from spanglass.export.panel import AUTO, wanted
 from spanglass.export.pipeline import Pipeline
 from spanglass.export.variables import first
 from spanglass.semconv.openinference import OPENINFERENCE_PROJECT_NAME
@@ -29,6 +34,16 @@ __all__ = ["Pipeline", "configure"]
 
 log = logging.getLogger("spanglass")
 
+RECEIVER = (
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL,
+    OTEL_EXPORTER_OTLP_PROTOCOL,
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS,
+    OTEL_EXPORTER_OTLP_HEADERS,
+    OTEL_TRACES_EXPORTER,
+)
+"""The variables of which any says that there is a receiver."""
 
 _lock = threading.Lock()
 _pipelines: list[Pipeline] = []
@@ -42,6 +57,7 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     endpoint: str | None = None,
     protocol: str | None = None,
     headers: Mapping[str, str] | None = None,
+    console: bool | Literal["auto"] = AUTO,
     file: str | os.PathLike[str] | None = None,
     keep: int = 0,
 ) -> Pipeline:
@@ -52,9 +68,10 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     `protocol` is "http/protobuf" or "grpc"; `headers` are sent with every export. Arguments win over `OTEL_*`
     variables, and those over OTLP's defaults.
 
-    `file` is the path of a file to which spans are added in the background as OTLP/JSON, one a line, at most a second
-    after they have ended; several threads and processes may add to one. `keep` is how many of the last finished spans
-    `Pipeline.spans()` gives. With either of them, and where neither `endpoint`, `protocol` or `headers` nor a variable
+    `console` is whether a panel of each trace is printed to standard error as it ends; "auto" is where that is a
+    terminal. `file` is the path of a file to which spans are added in the background as OTLP/JSON, one a line, at most
+    a second after they have ended; several threads and processes may add to one. `keep` is how many of the last
+    finished spans `Pipeline.spans()` gives. Where one of these is asked for, and neither an argument nor a variable
     says that there is a receiver, nothing is sent to one.
 
     Calling it again returns the same pipeline, with one more receiver where the endpoint or the protocol is another,
@@ -63,17 +80,16 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     Raises ValueError for a malformed argument or variable, OSError for a file that cannot be written, and RuntimeError
     where the global tracer provider can take no exporter.
     """
-    if keep.__class__ is not int or keep < 0:
-        message = f"keep= cannot be {keep!r}: use a whole number of spans, 0 or more."
-        raise ValueError(message)
-    elsewhere = file is not None or keep > 0
-    shipped = _wanted(os.environ) and (_addressed(os.environ, endpoint, protocol, headers) or not elsewhere)
-    target = resolve(endpoint, protocol, headers) if shipped else None
-    written = trace_file(file) if file is not None and not _disabled(os.environ) else None
-    rows = ((SERVICE_NAME, service), (OPENINFERENCE_PROJECT_NAME, project), (DEPLOYMENT_ENVIRONMENT_NAME, environment))
-    given = {name: value for name, value in rows if value}
+    _check(keep)
+    elsewhere = file is not None or keep > 0 or console is True
+    addressed = _addressed(os.environ, endpoint, protocol, headers) or not elsewhere
+    target = resolve(endpoint, protocol, headers) if addressed and _wanted(os.environ) else None
+    written = trace_file(file) if file is not None and not disabled() else None
+    shown = wanted(console) and not disabled()
     with _lock:
-        pipeline = _pipeline(given)
+        pipeline = _pipeline(_resource_of(service, project, environment))
+        if shown and (console is True or pipeline.takes_processors):
+            pipeline.show()
         pipeline.keep(keep)
         if target is not None:
             pipeline.ship_to(target)
@@ -82,20 +98,25 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     return pipeline
 
 
+def _resource_of(*given: str | None) -> dict[str, str]:
+    names = (SERVICE_NAME, OPENINFERENCE_PROJECT_NAME, DEPLOYMENT_ENVIRONMENT_NAME)
+    return {name: value for name, value in zip(names, given, strict=True) if value}
+
+
+def _check(keep: int) -> None:
+    if keep.__class__ is not int or keep < 0:
+        message = f"keep= cannot be {keep!r}: use a whole number of spans, 0 or more."
+        raise ValueError(message)
+
+
 def _wanted(environ: Mapping[str, str]) -> bool:
     """Whether the environment leaves export on."""
-    return not _disabled(environ) and environ.get(OTEL_TRACES_EXPORTER, "").strip().lower() != "none"
-
-
-def _disabled(environ: Mapping[str, str]) -> bool:
-    """Whether the environment switches everything off, files too."""
-    return environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true"
+    return not disabled() and environ.get(OTEL_TRACES_EXPORTER, "").strip().lower() != "none"
 
 
 def _addressed(environ: Mapping[str, str], *arguments: object) -> bool:
     """Whether anything says that there is a receiver: who has the spans elsewhere is not after the default one."""
-    named = first(environ, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT)
-    return named is not None or any(argument is not None for argument in arguments)
+    return first(environ, *RECEIVER) is not None or any(argument is not None for argument in arguments)
 
 
 def _pipeline(given: dict[str, str]) -> Pipeline:

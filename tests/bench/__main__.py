@@ -26,7 +26,8 @@ NOTE: Final = """
 bare, added, budget, by hand: calls of functions, of Python and of C.
 By hand: the same spans, with OpenTelemetry's SDK alone.
 µs: CPU time, the median of what is added in rounds that take turns; it varies with the machine and its load.
-A failed call is told beyond its exception's event and traceback. `!` is over its budget.
+A failed call is told beyond its exception's event and traceback, and the panel beyond the tracing. `!` is over its
+budget.
 """
 
 

@@ -27,7 +27,8 @@ class Case(NamedTuple):
     """One thing that a program does: `units` of it are what `run` does more than `shorter`, if there is one.
 
     A run that ends in an exception returns it. `budget` is how many calls tracing may add to a unit; `runs` how many
-    make one timing.
+    make one timing. With `panel` it is how many calls the panel may add to tracing: printed, or where the call is
+    `within` a span that stays open, only noted.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Case(NamedTuple):
     conventions: tuple[str, ...] = ALL
     sampled: bool = True
     runs: int = 10
+    panel: bool = False
+    within: bool = False
 
 
 def _call(stack: ExitStack, messages: list[dict[str, str]]) -> Run:
@@ -114,4 +117,6 @@ def cases() -> Generator[tuple[Case, ...]]:
             Case("unsampled chunk, async", 0, *chunks_async, sampled=False, runs=1),
             Case("failed call", 600, _failing(stack)),
             Case("function with @trace", 235, _function),
+            Case("panel noted", 800, small, panel=True, within=True),
+            Case("panel printed", 1600, small, panel=True),
         )

@@ -1,10 +1,11 @@
 """Measuring a case bare, traced, and traced by hand: the same spans, made with the SDK of OpenTelemetry alone."""
 
 import gc
+import io
 import sys
 import traceback
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from statistics import median
 from time import process_time_ns
 from types import FrameType
@@ -16,6 +17,7 @@ from opentelemetry.trace import Span, SpanKind, Status, Tracer
 
 from bench.cases import Case, Run
 from spanglass import OpenAIInstrumentor
+from spanglass.export.panel import Panel
 
 CALLS: Final = frozenset({"call", "c_call"})
 REPEATS: Final = 3
@@ -112,19 +114,37 @@ def cost(case: Case, measure: Measure) -> Cost:
     provider.add_span_processor(ended)
     returned = case.run()
     bare = _unit(case, measure)
-    with traced(case, provider):
-        added = _unit(case, measure) - bare
+    tracer = provider.get_tracer("bench")
+    with traced(case, provider), redirect_stderr(Sink()):
+        if case.panel:
+            with _outer(case, tracer):
+                bare = _unit(case, measure)
+            provider.add_span_processor(Panel())
+        with _outer(case, tracer):
+            added = _unit(case, measure) - bare
         ended.taken()
         case.run()
         spans = [Made.again(span) for span in ended.taken()]
-    tracer = provider.get_tracer("bench")
-    floor = 0.0 if case.shorter else measure(lambda: by_hand(tracer, spans))
+    floor = 0.0 if case.shorter or case.panel else measure(lambda: by_hand(tracer, spans))
     recording = 0.0
     if isinstance(returned, Exception):
         failure = returned
         recording = measure(lambda: record(tracer, failure)) - measure(lambda: begin(tracer))
     attributes = sum(len(span.attributes) for span in spans)
     return Cost(bare, added - recording, floor, 0 if case.shorter else attributes, recording)
+
+
+class Sink(io.StringIO):
+    """A standard error that keeps nothing."""
+
+    def write(self, text: str) -> int:
+        """Take it."""
+        return len(text)
+
+
+def _outer(case: Case, tracer: Tracer) -> AbstractContextManager[object]:
+    """Return the span that the calls of a case are in, where it wants one that stays open."""
+    return tracer.start_as_current_span("outer") if case.within else nullcontext()
 
 
 def _unit(case: Case, measure: Measure) -> float:

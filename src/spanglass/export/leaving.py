@@ -11,6 +11,7 @@ from types import FrameType
 from spanglass.export.batching import BatchProcessor
 from spanglass.export.children import on_child_leaving
 from spanglass.export.forking import ForkableReceiver
+from spanglass.export.panel import Panel
 from spanglass.guard import guard
 
 LIMIT = 6.0
@@ -22,8 +23,8 @@ AGAIN = 0.002
 TIMES = 50
 """How often it does: in the same places the main thread may also just wait, and hold none."""
 
-LOCKING = {method.__code__.co_filename for method in (BatchProcessor.on_end, ForkableReceiver.send)}
-"""The modules that hold a lock which sending needs."""
+LOCKING = {method.__code__.co_filename for method in (BatchProcessor.on_end, ForkableReceiver.send, Panel.on_end)}
+"""The modules that hold a lock which ending a span or sending needs."""
 
 
 def on_leaving(finish: Callable[[], object]) -> None:

@@ -19,6 +19,7 @@ from spanglass.export.endpoint import Target
 from spanglass.export.file import FileReceiver, TraceFile
 from spanglass.export.forking import ForkableReceiver, Receiving
 from spanglass.export.otlp import open_receiver, targets_of
+from spanglass.export.panel import Panel
 from spanglass.export.recent import Recent
 from spanglass.export.reporting import tell_losses
 from spanglass.guard import guard
@@ -44,6 +45,7 @@ class Pipeline:
         self.provider = provider
         self._owned = owned
         self._outlets: dict[Target | TraceFile, _Outlet] = {}
+        self._panel: Panel | None = None
         self._recent: Recent | None = None
         self._dropped_before = 0
         self._other_headers_told = False
@@ -78,6 +80,9 @@ class Pipeline:
             tell_losses(target, outlet.processor.untold())
         self._dropped_before = self.dropped
         self._outlets.clear()
+        if self._panel is not None:
+            self._panel.close()
+            self._panel = None
         if self._owned and isinstance(self.provider, TracerProvider):
             self.provider.shutdown()
 
@@ -110,6 +115,21 @@ class Pipeline:
             add = self._adding()
             self._recent = Recent(most)
             add(self._recent)
+
+    @property
+    def takes_processors(self) -> bool:
+        """Whether the provider is one that hands its spans to others."""
+        return hasattr(self.provider, "add_span_processor")
+
+    def show(self) -> None:
+        """Print a panel of each trace to standard error as it ends, from now on.
+
+        Raises RuntimeError where the provider takes no span processors.
+        """
+        if self._panel is None:
+            add = self._adding()
+            self._panel = Panel()
+            add(self._panel)
 
     def _join(self, place: Target | TraceFile, reopen: Callable[[], Receiving], limits: Limits) -> None:
         add = self._adding()
