@@ -134,8 +134,8 @@ ANSWERS: list[tuple[str, Any, str]] = [
     ),
     (
         HTTP,
-        Answer(200, PROTOBUF, partial(1, "too old").SerializeToString()),
-        "WRONG a test span was sent, and the receiver took the batch without it, and says: too old.",
+        Answer(200, PROTOBUF, partial(1, "too \x1b[2Jold").SerializeToString()),
+        "WRONG a test span was sent, and the receiver took the batch without it, and says: too \\x1b[2Jold.",
     ),
     (GRPC, partial(0, "this is old"), f"{SENT.replace('ok  ', 'note')}, and says: this is old"),
     (GRPC, grpc.StatusCode.UNAUTHENTICATED, f"WRONG a test span was not taken (UNAUTHENTICATED): {KEY}"),

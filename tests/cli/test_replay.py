@@ -177,7 +177,7 @@ def test_odd_note(file: Path) -> None:
 def test_some_refused(file: Path) -> None:
     """Spans that are refused are counted with why, and go on being known in the next run; the others arrive."""
     answers: list[int | Answer] = [
-        Answer(200, PROTOBUF, partial(1, "too old").SerializeToString()),
+        Answer(200, PROTOBUF, partial(1, "too \x1b[2Jold").SerializeToString()),
         *(413, 413, 200, 401),
     ]
     with http_receiver(*answers) as received:
@@ -187,7 +187,7 @@ def test_some_refused(file: Path) -> None:
     assert ran[1].stdout == f"7 spans sent to {place(received.url)}, after 3 before.\n"
     assert ran[1].stderr.splitlines() == [
         "Going on after the first 5 spans, which were sent before.",
-        "1 span not taken: refused out of a batch that was taken: too old",
+        "1 span not taken: refused out of a batch that was taken: too \\x1b[2Jold",
         "1 span not taken: 413 Request Entity Too Large",
     ]
     assert received.spans == [name for name in names(6) if name != "child 1"]

@@ -6,6 +6,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +17,6 @@ from spanglass.cli.endpoint import endpoint_options, target_of
 from spanglass.cli.in_force import turned_off
 from spanglass.cli.reached import ENDPOINTS
 from spanglass.configure import configure
-from spanglass.export.console import print_summary
 from spanglass.export.endpoint import Target
 from spanglass.export.file import trace_file
 from spanglass.export.variables import first
@@ -74,18 +74,15 @@ def perform(target: Target | None, file: Path | None) -> Played:
     at: dict[str, Any] = {}
     if target is not None:
         at = {"endpoint": target.url, "protocol": target.protocol, "headers": target.headers}
-    pipeline = configure(project=PROJECT, environment="demo", file=file, keep=MOST, **at)
+    pipeline = configure(project=PROJECT, environment="demo", console=True, file=file, keep=MOST, **at)
     OpenAIInstrumentor().instrument()
-    shown = 0
-    for line in play():
-        click.echo(line)
-        spans = pipeline.spans()
-        print_summary(spans[shown:])
-        shown = len(spans)
-    click.echo()
+    with redirect_stderr(sys.stdout):  # where panels go, which are what the demo is about
+        for line in play():
+            click.echo(line)
     pipeline.flush(PATIENCE)
+    spans = len(pipeline.spans())
     pipeline.shutdown()
-    return Played(shown, shown - pipeline.dropped)
+    return Played(spans, spans - pipeline.dropped)
 
 
 def _play() -> Callable[[], Iterator[str]]:
