@@ -41,20 +41,19 @@ def test_on_its_own() -> None:
     """With nothing configured the demo shows five traces, and the collector took every span that was sent."""
     expected = [
         "=== A plain call",
-        "Answer: The capital of France is Paris.",
         "╭ spanglass Trace  SUCCESS ╮",
         "  1  openai_chat ms OK      stop",
+        "Answer: The capital of France is Paris.",
         "=== A stream",
-        "Answer: One, two, three, four, five.",
         "╭ spanglass Trace  SUCCESS ╮",
         "  1  openai_chat_stream ms OK      completed, 7 chunks, stop",
+        "Answer: One, two, three, four, five.",
         "=== A tool call and its result",
-        "Answer: Yes: it is raining in Oslo.",
         "╭ spanglass Trace  SUCCESS ╮",
         "  1  openai_chat ms OK      calls weather",
         "  2  openai_chat ms OK      stop",
+        "Answer: Yes: it is raining in Oslo.",
         "=== Two failed attempts, then an answer",
-        "Answer: I am now.",
         "╭ spanglass Trace  SUCCESS ╮",
         "  1  openai_chat ms OK      stop",
         "       attempt 1 ms FAILED  HTTP 429",
@@ -62,11 +61,12 @@ def test_on_its_own() -> None:
         "       attempt 2 ms FAILED  HTTP 503",
         "       backoff ms chosen by the SDK",
         "       attempt 3 ms OK      HTTP 200",
+        "Answer: I am now.",
         "=== A call that fails",
-        "AuthenticationError: Error code: 401 - Incorrect API key provided.",
         "╭ spanglass Trace  FAILED ╮",
         "  1  openai_chat ms FAILED  AuthenticationError: Error",
         "       attempt 1 ms FAILED  HTTP 401",
+        "AuthenticationError: Error code: 401 - Incorrect API key provided.",
         "The collector took 11 of 11 spans.",
     ]
 
@@ -82,21 +82,21 @@ def test_with_an_api_and_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         played = play(
             OPENAI_API_KEY="test", OPENAI_BASE_URL=server.base_url, OTEL_EXPORTER_OTLP_ENDPOINT=running.endpoint
         )
-        place = running.endpoint.removeprefix("http://")
+        place = f"{running.endpoint}/v1/traces"
     expected = [
         "=== A plain call",
-        "Answer: Hello",
         "╭ spanglass Trace  SUCCESS ╮",
         "  1  openai_chat ms OK      stop",
-        "=== A stream",
         "Answer: Hello",
+        "=== A stream",
         "╭ spanglass Trace  SUCCESS ╮",
         "  1  openai_chat_stream ms OK      completed, 4 chunks, stop",
-        "=== A tool call and its result",
         "Answer: Hello",
+        "=== A tool call and its result",
         "╭ spanglass Trace  SUCCESS ╮",
         "  1  openai_chat ms OK      stop",
         "  2  openai_chat ms OK      stop",
+        "Answer: Hello",
         "=== Two failed attempts, then an answer",
         "Left out: the real API does not fail on demand.",
         "=== A call that fails",

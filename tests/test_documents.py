@@ -164,6 +164,7 @@ def test_what_installing_brings() -> None:
         "opentelemetry-sdk": False,
         "opentelemetry-exporter-otlp": False,
         "opentelemetry-instrumentation": False,
+        "packaging": False,
         "wrapt": False,
         "rich": False,
         "genai-prices": True,

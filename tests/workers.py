@@ -11,7 +11,9 @@ import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it has no annotations
 
 # The server's own file, or its part of the matrix; the marker of its tests has the same name.
-SLOW: Final = re.compile(r"backends/test_(?:matrix\.py::\w+\[)?(phoenix_postgresql|phoenix|mlflow)\b")
+SLOW: Final = re.compile(
+    r"backends/test_(?:matrix\.py::\w+\[|replayed\.py::test_)?(phoenix_postgresql|phoenix|mlflow)\b"
+)
 
 
 class Grouping(LoadFileScheduling):  # type: ignore[misc]  # the same

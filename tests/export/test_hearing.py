@@ -170,7 +170,7 @@ def test_odd_time_asked_for(seconds: int) -> None:
         sent = receiver.send([SPAN])
         receiver.close()
 
-    assert sent == Sent(why="UNAVAILABLE", again=max(1.0, seconds))
+    assert sent == Sent(why="UNAVAILABLE", again=max(1.0, seconds), asked=True)
 
 
 @pytest.mark.parametrize("rejected", [-5, 0, 7])

@@ -31,12 +31,17 @@ REJECTED = "refused out of a batch that was taken"
 
 
 class Sent(NamedTuple):
-    """What came of a batch: `lost` spans, and `why`; or that it is to go again, in so many seconds or in halves."""
+    """What came of a batch: `lost` spans, and `why`; or that it is to go again, in so many seconds or in halves.
+
+    `asked` tells that it was the receiver that asked for those seconds, `said` is what it says of a batch that it took.
+    """
 
     lost: int = 0
     why: str = ""
     again: float | None = None
     halves: bool = False
+    asked: bool = False
+    said: str = ""
 
 
 class Place(Protocol):
@@ -107,7 +112,9 @@ class Receiver:
             self._target.shown,
         )
         sent = self.send(spans) if spans else Sent()
-        return sent if sent.halves or sent.again is not None else Sent(sent.lost + unfit, sent.why or UNFIT)
+        if sent.halves or sent.again is not None:
+            return sent
+        return sent._replace(lost=sent.lost + unfit, why=sent.why or UNFIT)
 
     def break_off(self) -> bool:
         """Have an attempt that is under way come to nothing, so that its batch goes again; false where it cannot."""
@@ -143,7 +150,7 @@ class Receiver:
             lost,
             said,
         )
-        return Sent(lost, REJECTED)
+        return Sent(lost, REJECTED if lost else "", said=said)
 
     def _secrets(self) -> tuple[str, ...]:
         """Return what headers hold, whole and without the scheme of an `authorization`."""
@@ -167,9 +174,9 @@ class Receiver:
         if heard.broken_off:
             return Sent(why=why, again=PAUSE)
         self._tell_failing(why)
-        return (
-            Sent(why=why, again=max(heard.after or PAUSE, SHORTEST_PAUSE)) if why in PASSING else Sent(len(spans), why)
-        )
+        if why not in PASSING:
+            return Sent(len(spans), why)
+        return Sent(why=why, again=max(heard.after or PAUSE, SHORTEST_PAUSE), asked=heard.after is not None)
 
     def _tell_failing(self, why: str) -> None:
         with self._lock:
