@@ -25,10 +25,10 @@ from spanglass.cli.endpoint import advice, target_of
 from spanglass.cli.finding import MORE, NOTE, OK, WRONG, Finding
 from spanglass.export.endpoint import Target
 from spanglass.export.hearing import NO_ANSWER
-from spanglass.export.notes import line
 from spanglass.export.otlp import open_receiver
 from spanglass.export.reporting import Sent
 from spanglass.export.variables import first
+from spanglass.export.words import one_line
 from spanglass.semconv.openinference import OPENINFERENCE_PROJECT_NAME, OPENINFERENCE_SPAN_KIND
 from spanglass.semconv.otel import SERVICE_NAME
 
@@ -65,7 +65,7 @@ def _sent(target: Target) -> Finding:
     began = time.monotonic()
     sent = _send(target)
     took = f"{(time.monotonic() - began) * 1000:.0f} ms"
-    said = f", and says: {line(sent.said)}" if sent.said else ""
+    said = f", and says: {one_line(sent.said)}" if sent.said else ""
     if sent.lost and sent.said:
         return Finding(WRONG, f"a test span was sent, and the receiver took the batch without it{said}.")
     if sent == Sent(said=sent.said):

@@ -18,9 +18,9 @@ from spanglass.cli.new_ids import NewIds
 from spanglass.export.endpoint import Target
 from spanglass.export.hearing import NO_ANSWER
 from spanglass.export.jsonl import read_jsonl
-from spanglass.export.notes import line
 from spanglass.export.otlp import open_receiver
 from spanglass.export.reporting import Sent
+from spanglass.export.words import one_line
 
 INTERRUPTED: Final = 130
 """The exit status of what is ended by Ctrl-C."""
@@ -117,7 +117,7 @@ class _Run:
         self.progress.settled += count
         if sent.lost:
             refused = self.progress.refused
-            reason = f"{sent.why}: {line(sent.said)}" if sent.said and len(refused) < REASONS else sent.why
+            reason = f"{sent.why}: {one_line(sent.said)}" if sent.said and len(refused) < REASONS else sent.why
             refused[reason] = refused.get(reason, 0) + sent.lost
         if self._can_note:
             try:
