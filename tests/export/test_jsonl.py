@@ -455,6 +455,7 @@ NOT_OTLP = [
     "no JSON at all",
     "[]",
     "1",
+    "null",
     '{"level":"info"}',
     '{"level":"in',
     "{]",
@@ -465,6 +466,11 @@ NOT_OTLP = [
     '{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":99}]}]}]}',
     '{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":[1]}]}]}]}',
     '{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":{"a":1}}]}]}]}',
+    '{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":1}]}]}]}]}',
+    '{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":1}]}]}]}',
+    '{"resourceSpans":[{"scopeSpans":[{"spans":[{"events":[{"name":["a"]}]}]}]}]}',
+    '{"resourceSpans":[{"scopeSpans":[{"spans":[{"status":{"code":2,"message":1}}]}]}]}',
+    '{"resourceSpans":[{"scopeSpans":[{"scope":{"name":1},"spans":[{}]}]}]}',
     '{"resourceSpans":' + "[" * 100_000 + "]" * 100_000 + "}",
 ]
 

@@ -130,11 +130,14 @@ def _lines(file: Path, stream: Iterable[bytes], cut: list[int]) -> Iterator[tupl
 def _request(line: str) -> Json | None:
     """Return the request of a line, or None where it is not whole; raises one of MALFORMED for what never was one."""
     try:
-        return cast("Json", json.loads(line))
+        found = json.loads(line)
     except ValueError:
         if REQUEST.search(line) or BEGIN.startswith(line):
             return None
         raise
+    if found is None:
+        raise TypeError
+    return cast("Json", found)
 
 
 def _last(line: str) -> str:

@@ -80,19 +80,19 @@ def _camel(name: str) -> str:
 
 
 def _resource(group: Json) -> Resource:
-    return Resource(_attributes(group.get("resource") or {}), group.get("schemaUrl") or "")
+    return Resource(_attributes(group.get("resource") or {}), _text(group, "schemaUrl"))
 
 
 def _scope(scoped: Json) -> InstrumentationScope:
     said: Json = scoped.get("scope") or {}
-    name, version, schema = said.get("name") or "", said.get("version") or "", scoped.get("schemaUrl") or ""
+    name, version, schema = _text(said, "name"), _text(said, "version"), _text(scoped, "schemaUrl")
     return InstrumentationScope(name, version, schema, _attributes(said))
 
 
 def _span(span: Json, resource: Resource, scope: InstrumentationScope) -> ReadableSpan:
     has_parent = _id(span, "parentSpanId", 8) > 0
     return ReadableSpan(
-        name=span.get("name") or "",
+        name=_text(span, "name"),
         context=_context(span, "spanId"),
         parent=_context(span, "parentSpanId", remote=_remote(span)) if has_parent else None,
         resource=resource,
@@ -109,7 +109,7 @@ def _span(span: Json, resource: Resource, scope: InstrumentationScope) -> Readab
 
 def _context(said: Json, name: str, *, remote: bool = False) -> SpanContext:
     """Return the context of the span whose id has this name: a parent's flags and state are those of its child."""
-    state = said.get("traceState")
+    state = _text(said, "traceState")
     return SpanContext(
         _id(said, "traceId", 16),
         _id(said, name, 8),
@@ -125,7 +125,7 @@ def _remote(said: Json) -> bool:
 
 
 def _id(said: Json, name: str, size: int) -> int:
-    text = said.get(name) or ""
+    text = _text(said, name)
     raw = bytes.fromhex(text) if len(text) == 2 * size else _bytes(text)
     if len(raw) not in (0, size):
         raise ValueError
@@ -133,7 +133,7 @@ def _id(said: Json, name: str, size: int) -> int:
 
 
 def _event(event: Json) -> Event:
-    return Event(event.get("name") or "", _kept_attributes(event), int(event.get("timeUnixNano") or 0))
+    return Event(_text(event, "name"), _kept_attributes(event), int(event.get("timeUnixNano") or 0))
 
 
 def _link(link: Json) -> Link:
@@ -142,7 +142,8 @@ def _link(link: Json) -> Link:
 
 def _status(status: Json) -> Status:
     code = CODES[status.get("code") or 0]
-    return Status(code, status.get("message") or None if code is StatusCode.ERROR else None)
+    message = _text(status, "message")
+    return Status(code, message or None if code is StatusCode.ERROR else None)
 
 
 def _kept(said: Json, name: str, dropped: str, make: Callable[[Json], T]) -> Sequence[T]:
@@ -171,7 +172,14 @@ def _attributes(said: Json) -> dict[str, Any]:
 
 
 def _pairs(pairs: Sequence[Json]) -> dict[str, Any]:
-    return {pair.get("key") or "": _value(pair.get("value") or {}) for pair in pairs}
+    return {_text(pair, "key"): _value(pair.get("value") or {}) for pair in pairs}
+
+
+def _text(said: Json, name: str) -> str:
+    found = said.get(name) or ""
+    if not isinstance(found, str):
+        raise TypeError
+    return found
 
 
 def _list(said: Json, name: str) -> Sequence[Json]:
