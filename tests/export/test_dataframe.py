@@ -68,6 +68,19 @@ def test_columns() -> None:
     pd.testing.assert_frame_equal(to_dataframe(iter([CALL, CHILD])), expected)
 
 
+def test_times_that_cannot_be() -> None:
+    """A time that no table has room for is missing, and all else is there."""
+    span = ReadableSpan("a", TRACE, events=[Event("said", {}, 2**70)], start_time=-(2**70), end_time=2**70)
+    row = to_dataframe([span]).iloc[0]
+
+    assert (row["name"], row["events"], pd.isna(row["start_time"]), pd.isna(row["end_time"])) == (
+        "a",
+        ({"name": "said", "timestamp": None, "attributes": {}},),
+        True,
+        True,
+    )
+
+
 def test_no_spans() -> None:
     """Of no spans it is a table without rows that has the columns of all spans, of their types where these matter."""
     table = to_dataframe([])

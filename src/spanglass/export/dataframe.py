@@ -80,12 +80,13 @@ def _context(span: ReadableSpan) -> SpanContext:
 
 
 def _time(nanoseconds: int | None) -> int | None:
-    return nanoseconds if (nanoseconds or 0) < LARGEST else None
+    return nanoseconds if -LARGEST <= (nanoseconds or 0) < LARGEST else None
 
 
 def _event(event: Event) -> dict[str, Any]:
-    time = EPOCH + timedelta(microseconds=event.timestamp // 1000)
-    return {"name": event.name, "timestamp": time.isoformat(), "attributes": _plain(event.attributes or {})}
+    time = _time(event.timestamp)
+    told = None if time is None else (EPOCH + timedelta(microseconds=time // 1000)).isoformat()
+    return {"name": event.name, "timestamp": told, "attributes": _plain(event.attributes or {})}
 
 
 COLUMNS: Final[tuple[tuple[str, str | None, Callable[[ReadableSpan], Any]], ...]] = (
