@@ -11,10 +11,11 @@ NOBODY = 65_534
 
 @contextmanager
 def denied() -> Iterator[Path]:
-    """Give for the block, in which we are not root, a folder with a `file`, and neither is open to us."""
+    """Give for the block, in which we are not root, a folder with a `file` and a folder `closed`, none open to us."""
     with tempfile.TemporaryDirectory() as name:
         folder, user = Path(name), os.geteuid()
         (folder / "file").touch(0o000)
+        (folder / "closed").mkdir(0o000)
         folder.chmod(0o555)
         if user == 0:
             os.seteuid(NOBODY)
@@ -22,4 +23,5 @@ def denied() -> Iterator[Path]:
             yield folder
         finally:
             os.seteuid(user)
-            folder.chmod(0o755)
+            for each in (folder, folder / "closed"):
+                each.chmod(0o755)

@@ -3,8 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from spanglass.cli.examples import BEGINNING, SAME, digests, examples
 from spanglass.cli.output import opened
 from spanglass.cli.traces import check_is_file, in_framework, is_call, spans_of, stop, text, trace_of
+from spanglass.export.jsonl import expanded
 from spanglass.export.notes import id_of, parent_of
 from spanglass.export.words import counted
 from spanglass.semconv import openinference as oi
@@ -111,10 +112,10 @@ def export(file: str, *, kind: str, output: str, every_turn: bool) -> None:  # n
     that is hidden or was cut, sounds and files, tool calls without their results.
     """
     check_is_file(file)
-    taken, given = Path(output).expanduser(), Path(file).expanduser()
-    if taken.exists() and given.exists() and taken.samefile(given):
-        message = "--output is FILE itself: choose another."
-        raise click.UsageError(message)
+    with suppress(OSError):  # which is told where it is read or written
+        if expanded(output).samefile(expanded(file)):
+            message = "--output is FILE itself: choose another."
+            raise click.UsageError(message)
     left_out: Counter[str] = Counter()
     count = _write(_chosen(file, left_out, every_turn=every_turn), output)
     click.echo(f"Wrote {counted(count, 'example')}{'' if output == '-' else f' to {output}'}.", err=True)

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from rich.console import Console, RenderableType
 
 from spanglass.cli.traces import stop
+from spanglass.export.jsonl import expanded
 
 
 def draw(*drawings: RenderableType) -> None:
@@ -38,7 +38,7 @@ def opened(output: str) -> Generator[BinaryIO]:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
     else:
-        with _told(output), Path(output).expanduser().open("wb") as file:
+        with _told(output), expanded(output).open("wb") as file:
             yield file
 
 

@@ -17,7 +17,7 @@ from spanglass.cli.endpoint import advice, endpoint_options, hushed, target_of
 from spanglass.cli.new_ids import NewIds
 from spanglass.export.endpoint import Target
 from spanglass.export.hearing import NO_ANSWER
-from spanglass.export.jsonl import read_jsonl
+from spanglass.export.jsonl import expanded, read_jsonl
 from spanglass.export.otlp import open_receiver
 from spanglass.export.reporting import Sent
 from spanglass.export.words import one_line
@@ -57,6 +57,7 @@ def replay(file: Path, endpoint: str, protocol: str | None, headers: tuple[str, 
 
 
 def _replay(file: Path, target: Target, *, new_ids: bool) -> int:
+    file = expanded(file)
     spans = read_jsonl(file)
     if not file.is_file():
         message = f"{file} is no regular file: save it first, since it is read more than once."

@@ -1,15 +1,15 @@
 """The spans of a file: read one by one, told apart, and put together to traces."""
 
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
 import click
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from spanglass.export.jsonl import read_jsonl
+from spanglass.export.jsonl import expanded, read_jsonl
 from spanglass.export.notes import ATTEMPT, CALLS, id_of
 from spanglass.plain import LARGEST
 from spanglass.semconv import gen_ai, openinference, otel
@@ -50,8 +50,11 @@ def spans_of(path: str) -> Iterator[ReadableSpan]:
 
 def check_is_file(path: str) -> None:
     """End the command with one sentence where a file cannot be read twice, as a pipe cannot."""
-    file = Path(path).expanduser()
-    if file.exists() and not file.is_file() and not file.is_dir():
+    try:
+        mode = expanded(path).stat().st_mode
+    except OSError:  # which is told where it is read
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         stop(f"{path} is no file, and it is read twice: save the spans to a file first.")
 
 

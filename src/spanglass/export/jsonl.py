@@ -48,7 +48,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Iterator[ReadableSpan]:
 
     Raises OSError at once for a file that cannot be read, and ValueError at the first line that is no OTLP/JSON.
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     try:
         mode = file.stat().st_mode
         if stat.S_ISREG(mode):  # what is none, such as a pipe, is opened but once
@@ -60,6 +60,14 @@ def read_jsonl(path: str | os.PathLike[str]) -> Iterator[ReadableSpan]:
         message = f"{file} is a directory: give the path of a file with spans as OTLP/JSON."
         raise IsADirectoryError(message)
     return _spans(file)
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with the home directory that it begins with, where that is somebody's."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _spans(file: Path) -> Iterator[ReadableSpan]:
