@@ -47,13 +47,14 @@ def lost(place: str, reasons: str) -> str:
 
 @dataclass
 class Received:
-    """What has come: the name of every span, the paths and headers of the requests, the attributes of the resource."""
+    """What has come: the exports, the names of all spans, paths and headers of requests, attributes of the resource."""
 
     port: int = 0
     spans: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     resource: dict[str, str] = field(default_factory=dict)
+    exports: list[ExportTraceServiceRequest] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -62,6 +63,7 @@ class Received:
 
     def take(self, request: ExportTraceServiceRequest, path: str, headers: dict[str, str]) -> None:
         """Keep one export."""
+        self.exports.append(request)
         self.paths.append(path)
         self.headers.append({name.lower(): value for name, value in headers.items()})
         for group in request.resource_spans:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # it has no annotations
@@ -503,3 +504,14 @@ print(json.dumps([pipeline.spans(), refused]))
     refused = [f"keep= cannot be {keep}: use a whole number of spans, 0 or more." for keep in ("-1", "1.5", "True")]
 
     assert (0, [[], refused], "") == run(script, OTEL_TRACES_EXPORTER="none")
+
+
+@pytest.mark.parametrize("arguments", ["keep=1", "file=sys.argv[2]", "keep=1, file=sys.argv[2]"])
+def test_elsewhere(arguments: str, tmp_path: Path) -> None:
+    """A program that has its spans elsewhere, and names no receiver, sends nothing to that of OTLP's default."""
+    script = f"pipeline = configure({arguments}); span('a'); print(json.dumps([pipeline.flush(), pipeline.dropped]))"
+    with http_receiver() as received:
+        named = run(script.replace("configure(", "configure(endpoint=URL, "), received.url, str(tmp_path / "a"))
+        outcome = run(script, "", str(tmp_path / "b"))
+
+    assert (outcome, named, received.spans) == ((0, [True, 0], ""), (0, [True, 0], ""), ["a"])

@@ -25,6 +25,7 @@ from opentelemetry.trace import SpanKind
 
 from otlp_receivers import http_receiver
 from spanglass import trace, using, wrap_openai
+from spanglass.export.notes import status_of
 from spanglass.testing import CapturedSpans, OpenAIServer
 
 JSON = "application/json"
@@ -391,8 +392,8 @@ def test_an_exit_is_no_failure(captured: CapturedSpans) -> None:
         leave()
     asyncio.run(cancel())
 
-    assert [("leave", ("UNSET", None)), ("sleep", ("UNSET", None))] == [
-        (span.name, told(span)["status"]) for span in captured.spans
+    assert [("leave", ("UNSET", None), "INCOMPLETE"), ("sleep", ("UNSET", None), "INCOMPLETE")] == [
+        (span.name, told(span)["status"], status_of(span)) for span in captured.spans
     ]
 
 

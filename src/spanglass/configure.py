@@ -63,38 +63,31 @@ def configure(  # noqa: PLR0913 - one option each, all by name
 ) -> Pipeline:
     """Send this process's spans to an OTLP receiver or a file, and return the pipeline that does so.
 
-    `project` is what Phoenix groups by; `service` is the project's name unless given; `environment` is the
-    deployment, such as "production". `endpoint` is an http(s) URL, which gets `/v1/traces` where it has no path;
-    `protocol` is "http/protobuf" or "grpc"; `headers` are sent with every export. Arguments win over `OTEL_*`
-    variables, and those over OTLP's defaults.
+    `project` is what Phoenix groups by, `service` the project's name unless given, `environment` the deployment, such
+    as "production". `endpoint` is an http(s) URL, which gets `/v1/traces` where it has no path, `protocol` is
+    "http/protobuf" or "grpc", `headers` go with every export. Arguments win over `OTEL_*` variables and defaults.
 
     `console` is whether a panel of each trace is printed to standard error as it ends; "auto" is where that is a
-    terminal. `file` is the path of a file to which spans are added in the background as OTLP/JSON, one a line, at most
-    a second after they have ended; several threads and processes may add to one. `keep` is how many of the last
-    finished spans `Pipeline.spans()` gives. Where one of these is asked for, and neither an argument nor a variable
-    says that there is a receiver, nothing is sent to one.
+    terminal. `file` is the path of a file to which spans are added as OTLP/JSON, one a line, within a second; several
+    processes may add to one. `keep` is how many of the last finished spans `Pipeline.spans()` gives. With one of these,
+    nothing is sent to a receiver that neither an argument nor a variable names.
+    Calling it again returns the same pipeline with what is new. A tracer provider that the program has made stays.
 
-    Calling it again returns the same pipeline, with one more receiver where the endpoint or the protocol is another,
-    and with one more file where that is. Where the program has made a tracer provider, they are added to that one.
-
-    Raises ValueError for a malformed argument or variable, OSError for a file that cannot be written, and RuntimeError
-    where the global tracer provider can take no exporter.
+    Raises ValueError for a malformed argument or variable, OSError for a file that cannot be written, RuntimeError for
+    a tracer provider that takes no exporter.
     """
-    _check(keep)
-    elsewhere = file is not None or keep > 0 or console is True
-    addressed = _addressed(os.environ, endpoint, protocol, headers) or not elsewhere
-    target = resolve(endpoint, protocol, headers) if addressed and _wanted(os.environ) else None
+    elsewhere = file is not None or _count(keep) > 0 or console is True
+    shipped = _wanted(os.environ) and (_addressed(os.environ, endpoint, protocol, headers) or not elsewhere)
+    target = resolve(endpoint, protocol, headers) if shipped else None
     written = trace_file(file) if file is not None and not disabled() else None
-    shown = wanted(console) and not disabled()
+    shown = not disabled() and wanted(console)
     with _lock:
         pipeline = _pipeline(_resource_of(service, project, environment))
         if shown and (console is True or pipeline.takes_processors):
             pipeline.show()
         pipeline.keep(keep)
-        if target is not None:
-            pipeline.ship_to(target)
-        if written is not None:
-            pipeline.write_to(written)
+        pipeline.ship_to(target)
+        pipeline.write_to(written)
     return pipeline
 
 
@@ -103,10 +96,11 @@ def _resource_of(*given: str | None) -> dict[str, str]:
     return {name: value for name, value in zip(names, given, strict=True) if value}
 
 
-def _check(keep: int) -> None:
+def _count(keep: int) -> int:
     if keep.__class__ is not int or keep < 0:
         message = f"keep= cannot be {keep!r}: use a whole number of spans, 0 or more."
         raise ValueError(message)
+    return keep
 
 
 def _wanted(environ: Mapping[str, str]) -> bool:

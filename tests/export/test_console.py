@@ -188,7 +188,7 @@ def test_tokens_and_cost() -> None:
         called(**told, **priced),
         called(**{"spanglass.usage.estimated_completion_tokens": 1013}),
         called(),
-    ] == ["Token Count 1,013", "Token Count 1,013, Cost $0.0001578", "Token Count ~1,013", ""]
+    ] == ["Token Count 1,013", "Token Count 1,013, Cost $0.000158", "Token Count ~1,013", ""]
 
 
 def test_a_cost_that_is_known_in_part() -> None:
@@ -197,7 +197,7 @@ def test_a_cost_that_is_known_in_part() -> None:
     file = io.StringIO()
     write(found, file)
 
-    assert "│  Cost         at least $1,234.5 " in file.getvalue()
+    assert "│  Cost         at least $1,234.50 " in file.getvalue()
 
 
 def test_many_levels() -> None:

@@ -4,11 +4,13 @@ import base64
 import gzip
 import json
 import math
+import os
 import tracemalloc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict  # type: ignore[import-untyped]  # no annotations
@@ -31,7 +33,9 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from denied import denied
 from spanglass import read_jsonl, spans_to_jsonl
+from spanglass.export.otlp_json import lines
 from spanglass.export.otlp_spans import SpanReader
 
 IDS = frozenset({"traceId", "spanId", "parentSpanId"})
@@ -239,6 +243,82 @@ def test_round_trip(tmp_path: Path) -> None:
     file.write_text(spans_to_jsonl(spans), "utf-8")
 
     assert everything(spans) == everything(read_jsonl(file))
+
+
+def test_many_resources(tmp_path: Path) -> None:
+    """Each span has its own resource and scope, however many there are, and whichever are gone by then."""
+    numbers = [*range(200), *range(100)]
+    spans = (
+        ReadableSpan(
+            str(number),
+            HERE,
+            resource=Resource({"number": number}),
+            instrumentation_scope=InstrumentationScope(f"scope {number}"),
+        )
+        for number in numbers
+    )
+    file = tmp_path / "trace.jsonl"
+    file.write_text(spans_to_jsonl(spans), "utf-8")
+    found = [(s.name, s.resource.attributes["number"], s.instrumentation_scope) for s in read_jsonl(file)]
+
+    assert found == [(str(number), number, InstrumentationScope(f"scope {number}", "")) for number in numbers]
+
+
+def test_resources_go_by() -> None:
+    """However many resources there are, few spans are held for them."""
+    alive: WeakSet[ReadableSpan] = WeakSet()
+
+    def spans() -> Iterator[ReadableSpan]:
+        for number in range(300):
+            span = ReadableSpan("", HERE, resource=Resource({"number": number}))
+            alive.add(span)
+            yield span
+
+    assert max(len(alive) for _ in lines(spans())) < 100
+
+
+LINK = {"traceId": "01" * 16, "spanId": "02" * 8}
+SPELLINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"startTimeUnixNano": 1, "endTimeUnixNano": "2"}, {"start_time": 1, "end_time": 2}),
+    ({"kind": "SPAN_KIND_SERVER"}, {"kind": SpanKind.SERVER}),
+    ({"kind": 0}, {"kind": SpanKind.INTERNAL}),
+    ({"attributes": [{"key": "k", "value": {"intValue": 1}}]}, {"attributes": {"k": 1}}),
+    ({"attributes": [{"key": "k", "value": {"doubleValue": 1}}]}, {"attributes": {"k": 1.0}}),
+    ({"attributes": [{"key": "k", "value": {"doubleValue": "-Infinity"}}]}, {"attributes": {"k": -math.inf}}),
+    ({"attributes": [{"key": "k", "value": {"bytesValue": "_-8"}}]}, {"attributes": {"k": b"\xff\xef"}}),
+    ({"attributes": [{"key": "k", "value": {"stringValue": None, "intValue": 1}}]}, {"attributes": {"k": 1}}),
+    ({"attributes": [{"key": "k", "value": {"newValue": 1}}]}, {"attributes": {"k": None}}),
+    ({"attributes": [{"key": "k", "value": {"arrayValue": {}}}, {"key": "l"}]}, {"attributes": {"k": (), "l": None}}),
+    ({"attributes": None, "events": None, "links": [], "status": None, "parentSpanId": ""}, {}),
+    ({"newField": 1}, {}),
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), SPELLINGS)
+def test_spellings(said: dict[str, Any], expected: dict[str, Any]) -> None:
+    """What other writers say in other ways is understood, and what OTLP may say one day is left out."""
+    whole: dict[str, Any] = {"name": "", "start_time": 0, "end_time": 0, "resource": Resource({})}
+
+    assert everything(read({**LINK, **said})) == everything(
+        [
+            ReadableSpan(
+                context=SpanContext(int("01" * 16, 16), int("02" * 8, 16), is_remote=False, trace_flags=TraceFlags(1)),
+                instrumentation_scope=InstrumentationScope("", ""),
+                **{**whole, **expected},
+            )
+        ]
+    )
+
+
+def test_what_a_status_says(caplog: pytest.LogCaptureFixture) -> None:
+    """Only an error has a message: another one's is left out, and OpenTelemetry has nothing to say of it."""
+    codes = (0, 1, 2, "STATUS_CODE_OK", "STATUS_CODE_ERROR")
+    spans = read(*({"status": {"code": code, "message": "m"}} for code in codes))
+
+    assert ([(span.status.status_code.name, span.status.description) for span in spans], caplog.messages) == (
+        [("UNSET", None), ("OK", None), ("ERROR", "m"), ("OK", None), ("ERROR", "m")],
+        [],
+    )
 
 
 def test_what_a_collector_wrote(tmp_path: Path) -> None:
@@ -451,6 +531,31 @@ def test_paths_that_are_no_file(tmp_path: Path) -> None:
         (NotADirectoryError, f"{paths[1]} cannot be read (Not a directory): {give}"),
         (IsADirectoryError, f"{paths[2]} is a directory: {give}"),
     ]
+
+
+def test_file_that_may_not_be_read() -> None:
+    """A file that the program may not read is an error at once, of the same words."""
+    with denied() as folder, pytest.raises(PermissionError) as error:
+        read_jsonl(folder / "file")
+
+    assert str(error.value) == (
+        f"{folder / 'file'} cannot be read (Permission denied): give the path of a file with spans as OTLP/JSON."
+    )
+
+
+def test_pipe() -> None:
+    """Spans are read from a pipe as they come, before its end has come."""
+    reading, writing = os.pipe()
+    with open(writing, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor has no path
+        spans = read_jsonl(f"/dev/fd/{reading}")
+        pipe.write(A)
+        pipe.flush()
+        first = next(spans).name
+        pipe.write(B)
+    rest = [span.name for span in spans]
+    os.close(reading)
+
+    assert (first, rest) == ("a{é", ["b"])
 
 
 def test_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

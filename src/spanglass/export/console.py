@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from spanglass.export.summary import Row, Summary, summarize
+from spanglass.export.words import dollars
 from spanglass.guard import guard
 
 WIDTH: Final = 80  # columns at most: what a log viewer shows unwrapped
@@ -56,8 +57,7 @@ def _tokens(summary: Summary) -> str | None:
 def _cost(summary: Summary) -> str | None:
     if summary.cost is None:
         return None
-    dollars = f"{summary.cost:,.8f}".rstrip("0").rstrip(".")
-    return f"{'at least ' if summary.partial else ''}${dollars}"
+    return f"{'at least ' if summary.partial else ''}{dollars(summary.cost)}"
 
 
 FIELDS: Final[tuple[tuple[str, Callable[[Summary], str | None]], ...]] = (

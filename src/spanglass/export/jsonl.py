@@ -46,11 +46,13 @@ def read_jsonl(path: str | os.PathLike[str]) -> Iterator[ReadableSpan]:
     which logs and metrics are left out; also compressed by gzip. A line that was cut short, as by a program that was
     killed while it wrote, is left out and told in the log, wherever it is.
 
-    Raises OSError at once for a path that is no file, and ValueError at the first line that is no OTLP/JSON.
+    Raises OSError at once for a file that cannot be read, and ValueError at the first line that is no OTLP/JSON.
     """
     file = Path(path).expanduser()
     try:
         mode = file.stat().st_mode
+        if stat.S_ISREG(mode):  # what is none, such as a pipe, is opened but once
+            file.open("rb").close()
     except OSError as error:
         message = f"{file} cannot be read ({error.strerror}): give the path of a file with spans as OTLP/JSON."
         raise type(error)(message) from None

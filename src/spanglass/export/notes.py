@@ -14,18 +14,19 @@ from opentelemetry.trace import StatusCode
 
 from spanglass.export.prices import cost
 from spanglass.export.sizes import copied
+from spanglass.export.words import one_line
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
 
 LONGEST: Final = 240  # characters kept of any one text
-JOINERS: Final = "\u200c\u200d"  # not "printable", but ordinary in Persian, Hindi and emoji
 
 ROLE: Final = re.compile(rf"{oi.LLM_INPUT_MESSAGES}\.(\d{{1,9}})\.{oi.MESSAGE_ROLE}")
 PART: Final = f".{oi.MESSAGE_CONTENT_TEXT}"
 FIRST: Final = f"{oi.LLM_OUTPUT_MESSAGES}.0"
 MODEL_NAME: Final = "model_name"  # in the metadata of a function: the model that it expects
 ATTEMPT: Final = "attempt"
+COMPLETE: Final = (None, "completed")  # outcomes of what has come to its end
 CALLS: Final = frozenset({"LLM", "EMBEDDING"})  # the kinds that stand for calls of a model
 TOOLS: Final = {
     ("ChatCompletion", False): "openai_chat",
@@ -115,13 +116,8 @@ def _call(span: ReadableSpan, attributes: Attributes) -> Call:
 
 
 def line(text: str) -> str:
-    """Return `text` as one line that no terminal obeys: escapes, controls and bidi marks are spelled out."""
-    text = " ".join(text[: 4 * LONGEST].split())
-    if not text.isprintable():
-        text = "".join(
-            char if char.isprintable() or char in JOINERS else char.encode("unicode_escape").decode() for char in text
-        )
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    """Return a text as one line that no terminal obeys."""
+    return one_line(text, LONGEST)
 
 
 def id_of(span: ReadableSpan) -> int:
@@ -146,13 +142,14 @@ def _number(attributes: Attributes, name: str) -> float | None:
 
 
 def status_of(span: ReadableSpan) -> str:
-    """Return OK, FAILED, INCOMPLETE (a stream that did not reach its end) or OPEN."""
+    """Return OK, FAILED, INCOMPLETE (a stream that did not reach its end, or what was cancelled) or OPEN."""
     if span.end_time is None:
         return "OPEN"
     if span.status.status_code is StatusCode.ERROR:
         return "FAILED"
     outcome = (span.attributes or {}).get(own.SPANGLASS_STREAM_OUTCOME)
-    return "OK" if outcome in (None, "completed") else "INCOMPLETE"
+    cancelled = any(event.name == otel.EXCEPTION for event in span.events)
+    return "OK" if outcome in COMPLETE and not cancelled else "INCOMPLETE"
 
 
 def _prompt(attributes: Attributes) -> str | None:

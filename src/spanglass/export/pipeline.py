@@ -86,22 +86,22 @@ class Pipeline:
         if self._owned and isinstance(self.provider, TracerProvider):
             self.provider.shutdown()
 
-    def ship_to(self, target: Target) -> None:
-        """Add one receiver, unless the provider sends there already.
+    def ship_to(self, target: Target | None) -> None:
+        """Add one receiver, if there is one, unless the provider sends there already.
 
         Raises RuntimeError where the provider takes no span processors.
         """
-        if target in self._outlets:
+        if target is not None and target in self._outlets:
             self._tell_other_headers(target)
-        elif target not in targets_of(self.provider):
+        elif target is not None and target not in targets_of(self.provider):
             self._join(target, partial(open_receiver, target), Limits.load())
 
-    def write_to(self, file: TraceFile) -> None:
-        """Add one file, unless spans are written to it already.
+    def write_to(self, file: TraceFile | None) -> None:
+        """Add one file, if there is one, unless spans are written to it already.
 
         Raises RuntimeError where the provider takes no span processors.
         """
-        if file not in self._outlets:
+        if file is not None and file not in self._outlets:
             self._join(file, partial(FileReceiver, file), Limits.load({OTEL_BSP_SCHEDULE_DELAY: SOON, **os.environ}))
 
     def keep(self, most: int) -> None:

@@ -1,9 +1,17 @@
 """What tests of programs that call OpenAI need: a scriptable server over real HTTP, and the spans of what ran.
 
+```python
+from openai import OpenAI
+
+from spanglass.testing import OpenAIServer, Reply, Stream, captured_spans, chunks, error
+
+ask = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
 with OpenAIServer() as server, captured_spans() as captured:
     server.script(Reply(error("Slow down"), status=429, headers={"retry-after-ms": "1"}), Stream(chunks(["Hi"])))
-    ...  # a program that calls OpenAI(base_url=server.base_url, api_key="test")
-    captured.spans  # what it left behind
+    with OpenAI(base_url=server.base_url, api_key="test") as client:  # or a program that makes its own
+        list(client.chat.completions.create(**ask, stream=True))
+    assert [span.name for span in captured.spans] == ["attempt", "attempt", "ChatCompletion"]
+```
 """
 
 from spanglass.testing.answers import Answer, HangUp, Reply, Request, Stall, Stream

@@ -1,0 +1,85 @@
+"""The messages that the attributes of a span hold, in the words of a record."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from spanglass.record import Message, Part, ToolCall
+from spanglass.semconv import openinference as oi
+
+T = TypeVar("T", Message, ToolCall, Part)
+
+MESSAGE: Final = {
+    oi.MESSAGE_ROLE: "role",
+    oi.MESSAGE_CONTENT: "content",
+    oi.MESSAGE_NAME: "name",
+    oi.MESSAGE_TOOL_CALL_ID: "tool_call_id",
+    oi.MESSAGE_FUNCTION_CALL_NAME: "function_name",
+    oi.MESSAGE_FUNCTION_CALL_ARGUMENTS_JSON: "function_arguments",
+}
+TOOL_CALL: Final = {
+    oi.TOOL_CALL_ID: "id",
+    oi.TOOL_CALL_FUNCTION_NAME: "name",
+    oi.TOOL_CALL_FUNCTION_ARGUMENTS: "arguments",
+}
+PART: Final = {
+    oi.MESSAGE_CONTENT_TYPE: "kind",
+    oi.MESSAGE_CONTENT_TEXT: "text",
+    f"{oi.MESSAGE_CONTENT_IMAGE}.{oi.IMAGE_URL}": "url",
+    f"{oi.MESSAGE_CONTENT_AUDIO}.{oi.AUDIO_URL}": "url",
+    f"{oi.MESSAGE_CONTENT_AUDIO}.{oi.AUDIO_MIME_TYPE}": "mime",
+    f"{oi.MESSAGE_CONTENT_AUDIO}.{oi.AUDIO_TRANSCRIPT}": "text",
+    f"{oi.MESSAGE_CONTENT_DOCUMENT}.{oi.DOCUMENT_ID}": "id",
+    f"{oi.MESSAGE_CONTENT_DOCUMENT}.{oi.DOCUMENT_NAME}": "name",
+    f"{oi.MESSAGE_CONTENT_DOCUMENT}.{oi.DOCUMENT_URL}": "url",
+    f"{oi.MESSAGE_CONTENT_DOCUMENT}.{oi.DOCUMENT_MIME_TYPE}": "mime",
+}
+
+
+def sent(span: ReadableSpan) -> list[Message]:
+    """Return the messages that were sent, as far as the span lists them."""
+    return _messages(span, oi.LLM_INPUT_MESSAGES)
+
+
+def received(span: ReadableSpan) -> list[Message]:
+    """Return the messages that came back, one a choice."""
+    return _messages(span, oi.LLM_OUTPUT_MESSAGES)
+
+
+def tools(span: ReadableSpan) -> list[str]:
+    """Return the tools that were offered, each as its JSON."""
+    listed = _numbered(span.attributes or {}, oi.LLM_TOOLS)
+    return [value for own in listed if isinstance(value := own.get(oi.TOOL_JSON_SCHEMA), str)]
+
+
+def _messages(span: ReadableSpan, prefix: str) -> list[Message]:
+    return [_message(own) for own in _numbered(span.attributes or {}, prefix)]
+
+
+def _message(own: Mapping[str, Any]) -> Message:
+    message = _filled(Message(), own, MESSAGE)
+    calls = _numbered(own, oi.MESSAGE_TOOL_CALLS)
+    parts = _numbered(own, oi.MESSAGE_CONTENTS)
+    message.tool_calls = [_filled(ToolCall(), call, TOOL_CALL) for call in calls] or None
+    message.parts = [_filled(Part("unknown"), part, PART) for part in parts] or None
+    return message
+
+
+def _filled(made: T, own: Mapping[str, Any], names: Mapping[str, str]) -> T:
+    for key, value in own.items():
+        if key in names and isinstance(value, str):
+            setattr(made, names[key], value)
+    return made
+
+
+def _numbered(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
+    """Return what a flattened list holds, in the order of its numbers, each item by the rest of the names."""
+    items: dict[int, dict[str, Any]] = {}
+    begin = f"{prefix}."
+    for key, value in attributes.items():
+        if key.startswith(begin):
+            place, _, name = key[len(begin) :].partition(".")
+            if place.isdecimal() and place.isascii() and len(place) < 10:  # noqa: PLR2004 - what a number may be long
+                items.setdefault(int(place), {})[name] = value
+    return [items[number] for number in sorted(items)]
