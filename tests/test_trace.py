@@ -5,6 +5,7 @@ import functools
 import gc
 import inspect
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
@@ -656,6 +657,7 @@ def test_suppressed(captured: CapturedSpans) -> None:
     assert (("a", [0, 1], 2), [0, 1], []) == (results, results_async, captured.spans)
 
 
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SPANGLASS_"))}
 NOTHING = """
 from spanglass import trace
 @trace(session="s")
@@ -668,7 +670,7 @@ print(work("a"))
 def test_nothing_is_set_up(variables: dict[str, str]) -> None:
     """Without a provider, with OpenTelemetry off, or with a setting that is wrong, a function does what it does."""
     done = subprocess.run(  # noqa: S603 - this interpreter
-        [sys.executable, "-c", NOTHING], env=variables, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", NOTHING], env=CLEAN | variables, capture_output=True, text=True, timeout=60, check=False
     )
 
     assert (0, "a\n") == (done.returncode, done.stdout)

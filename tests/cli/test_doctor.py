@@ -272,6 +272,17 @@ def test_turned_off(variable: str, value: str, meaning: str) -> None:
     assert told["Endpoint"].splitlines()[-1] == "note  no test span is sent, since variables turn that off."
 
 
+def test_no_endpoint() -> None:
+    """Where nothing names an endpoint the default is told, and how to name what only the program knows."""
+    place = "http://localhost:4317"
+    url = "the default (--endpoint names what a program gives in code)"
+    spoken = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+    unsent = "note  no test span is sent, since variables turn that off."
+    ran = run("doctor", **{spoken: GRPC, "OTEL_TRACES_EXPORTER": "none"})
+
+    assert sections(ran)["Endpoint"] == reached(place, GRPC, url, spoken, "none", unsent)
+
+
 MALFORMED = [
     (
         "SPANGLASS_CONTENT",

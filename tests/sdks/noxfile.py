@@ -20,7 +20,15 @@ from environments import make, python_of
 CACHE = Path(os.environ.get("SPANGLASS_SDKS") or Path.home() / ".cache/spanglass/sdks")
 # One report a cell of the forms that its SDK has, `<cell>.json`: what tests/sdks/table.py takes.
 REPORTS = ROOT / "build" / "sdks"
-TESTS = ("tests/calls", "tests/endpoints", "tests/writers", "tests/test_client.py")
+TESTS = (
+    "tests/calls",
+    "tests/endpoints",
+    "tests/writers",
+    "tests/test_client.py",
+    "tests/test_trace.py",
+    "tests/test_trace_values.py",
+    "tests/test_projects.py",
+)
 # What counts function calls holds for the pinned SDK only; what is hidden and cut is the same record in all of them.
 LEFT_OUT = ("tests/writers/test_budget.py", "tests/writers/test_writer_cost.py", "tests/calls/test_hide.py")
 

@@ -35,6 +35,8 @@ from spanglass.semconv.otel import SERVICE_NAME
 NAME: Final = "spanglass-doctor"
 PATIENCE: Final = 5.0
 """Seconds in which the test span must be acknowledged."""
+DEFAULT: Final = "the default"
+IN_CODE: Final = " (--endpoint names what a program gives in code)"
 ENDPOINTS: Final = (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT)
 PROTOCOLS: Final = (OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, OTEL_EXPORTER_OTLP_PROTOCOL)
 
@@ -47,7 +49,8 @@ def reached(endpoint: str | None, protocol: str | None, headers: Iterable[str], 
         yield Finding(WRONG, str(error))
         return
     yield Finding(OK, f"{target.shown} over {target.protocol}")
-    yield Finding(MORE, f"URL from {_source('--endpoint', endpoint, *ENDPOINTS)}")
+    source = _source("--endpoint", endpoint, *ENDPOINTS)
+    yield Finding(MORE, f"URL from {source}{IN_CODE if source == DEFAULT else ''}")
     yield Finding(MORE, f"protocol from {_source('--protocol', protocol, *PROTOCOLS)}")
     yield Finding(MORE, f"headers, without their values: {', '.join(target.headers) or 'none'}")
     if send:
@@ -58,7 +61,7 @@ def reached(endpoint: str | None, protocol: str | None, headers: Iterable[str], 
 
 def _source(option: str, given: str | None, *variables: str) -> str:
     chosen = first(os.environ, *variables)
-    return option if given is not None else chosen.source if chosen else "the default"
+    return option if given is not None else chosen.source if chosen else DEFAULT
 
 
 def _sent(target: Target) -> Finding:
