@@ -15,6 +15,7 @@ from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
 
 from spanglass.cli.endpoint import endpoint_options, target_of
 from spanglass.cli.in_force import turned_off
+from spanglass.cli.output import say
 from spanglass.cli.reached import ENDPOINTS
 from spanglass.configure import configure
 from spanglass.export.endpoint import Target
@@ -54,10 +55,10 @@ def demo(endpoint: str | None, protocol: str | None, headers: tuple[str, ...], f
     file = file or (None if target else Path(tempfile.mkdtemp(prefix="spanglass-")) / "demo.jsonl")
     played = perform(target, file)
     if target:
-        click.echo(f"{played.sent} of {played.spans} spans were delivered to {target.shown}, project {PROJECT}.")
+        say(f"{played.sent} of {played.spans} spans were delivered to {target.shown}, project {PROJECT}.")
     if file:
-        click.echo(f"{played.spans} spans were written to {file}; to look at them again:")
-        click.echo(f"  spanglass show {shlex.quote(str(file))}")
+        say(f"{played.spans} spans were written to {file}; to look at them again:")
+        say(f"  spanglass show {shlex.quote(str(file))}")
     sys.exit(0 if played.sent == played.spans else 1)
 
 
@@ -78,7 +79,7 @@ def perform(target: Target | None, file: Path | None) -> Played:
     OpenAIInstrumentor().instrument()
     with redirect_stderr(sys.stdout):  # where panels go, which are what the demo is about
         for line in play():
-            click.echo(line)
+            say(line)
     pipeline.flush(PATIENCE)
     spans = len(pipeline.spans())
     pipeline.shutdown()

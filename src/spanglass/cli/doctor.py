@@ -10,6 +10,7 @@ import click
 from spanglass.cli.endpoint import endpoint_options, hushed
 from spanglass.cli.finding import MORE, WRONG, Finding
 from spanglass.cli.in_force import in_force, turned_off
+from spanglass.cli.output import say
 from spanglass.cli.patched import patched
 from spanglass.cli.reached import reached
 from spanglass.cli.versions import versions
@@ -36,12 +37,12 @@ def doctor(endpoint: str | None, protocol: str | None, headers: tuple[str, ...])
     wrong = 0
     with hushed():
         for title, look in sections:
-            click.echo(title)
+            say(title)
             for finding in look():
                 wrong += finding.mark == WRONG
-                click.echo(_line(finding))
-            click.echo()
-    click.echo(f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong." if wrong else "All is well.")
+                say(_line(finding))
+            say("")
+    say(f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong." if wrong else "All is well.")
     sys.exit(1 if wrong else 0)
 
 

@@ -15,6 +15,7 @@ from spanglass.cli.bar import Advance, Tell, bar
 from spanglass.cli.batches import send_batches
 from spanglass.cli.endpoint import advice, endpoint_options, hushed, target_of
 from spanglass.cli.new_ids import NewIds
+from spanglass.cli.output import say
 from spanglass.export.endpoint import Target
 from spanglass.export.hearing import NO_ANSWER
 from spanglass.export.jsonl import expanded, read_jsonl
@@ -141,7 +142,7 @@ class _Run:
         with suppress(OSError):
             self._note.remove()
         before = f", after {self._before} before" if self._before else ""
-        click.echo(f"{_spans(self.progress.taken - self._before)} sent to {self._target.shown}{before}.")
+        say(f"{_spans(self.progress.taken - self._before)} sent to {self._target.shown}{before}.")
         for reason, count in self.progress.refused.items():
             click.echo(f"{_spans(count)} not taken: {reason}", err=True)
         return 1 if self.progress.refused else 0
