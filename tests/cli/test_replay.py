@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # it has no annotations
 import pytest
-from commands import CLEAN, SPANGLASS, Ran, ended, run, started
+from commands import CLEAN, SPANGLASS, Ran, ended, program, run, started
 from processes import wait_until
 from saved import names, pairs, save, spans_in
 
@@ -122,6 +122,44 @@ def test_interrupted_over_grpc(file: Path) -> None:
             interrupted = ended(process)
 
     assert (interrupted, left(file)) == ((130, "", "Stopped. No span is known to be taken.\n"), [])
+
+
+def test_new_ids_of_what_was_perhaps_taken(file: Path) -> None:
+    """With new ids, what a receiver has perhaps taken comes again with the ids that it had."""
+    with OpenAIServer() as server:
+        server.script(Reply(before=Stall()), Reply(), Reply())
+        arguments = ("replay", file, "--endpoint", server.url, "--new-ids")
+        with started(*arguments) as process:
+            wait_until(lambda: len(server.journal) == 1, "the batch", seconds=30)
+            process.send_signal(signal.SIGKILL)
+            ended(process)
+        ran = run(*arguments)
+        first, again = ([span.span_id for span in spans_in([request])] for request in server.journal)
+
+    assert (ran, first, left(file)) == ((0, f"12 spans sent to {place(server.url)}.\n", ""), again, [])
+
+
+AMID = """
+import os, signal, spanglass.cli.note as note
+write = note.Note.write
+def interrupted(self, progress):
+    note.Note.write = write
+    os.kill(os.getpid(), signal.SIGINT)
+    write(self, progress)
+note.Note.write = interrupted
+from spanglass.cli import main
+main()
+"""
+
+
+def test_interrupted_amid_the_note(file: Path) -> None:
+    """Ctrl-C as a batch is being noted leaves it noted: each span is taken once."""
+    with http_receiver() as received:
+        arguments = ["replay", str(file), "--endpoint", received.url]
+        interrupted = program(f"import sys; sys.argv[1:] = {arguments}\n{AMID}", **PAIRWISE)
+        ran = run(*arguments, **PAIRWISE)
+
+    assert (interrupted.status, ran, received.spans) == (130, gone_on(received.url, 2, 10), names(6))
 
 
 def test_grown(file: Path) -> None:

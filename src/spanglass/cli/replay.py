@@ -66,11 +66,13 @@ def _replay(file: Path, target: Target, *, new_ids: bool) -> int:
     run = _Run(file, target, note.Note(file, target, new_ids=new_ids))
     spans = islice(spans, run.progress.settled, None)
     if new_ids:
+        run.note_down()  # the seed, since also what is not known to be taken must have the same ids again
         spans = map(NewIds(run.progress.seed).renew, spans)
     try:
         with hushed("jsonl"), bar(file, run.progress.settled) as (advance, tell):
             stopped = run.send(spans, advance, tell)
     except KeyboardInterrupt:
+        run.note_down()  # again, as it may have come amid that
         click.echo(f"Stopped. {run.so_far(under_way=True)}", err=True)
         return INTERRUPTED
     except ValueError as error:
@@ -96,8 +98,8 @@ class _Run:
         self._before = self.progress.taken
         if before is not None and before is not self.progress:
             click.echo(f"{file} has changed since a part of it was sent: starting anew.", err=True)
-        elif before is not None:
-            click.echo(f"Going on after the first {_spans(before.settled)}, which were sent before.", err=True)
+        elif self.progress.settled:
+            click.echo(f"Going on after the first {_spans(self.progress.settled)}, which were sent before.", err=True)
 
     def send(self, spans: Iterator[ReadableSpan], advance: Advance, tell: Tell) -> Sent | None:
         """Send what is left, and return None, or what came of the batch at which it stopped."""
@@ -121,6 +123,10 @@ class _Run:
             refused = self.progress.refused
             reason = f"{sent.why}: {one_line(sent.said)}" if sent.said and len(refused) < REASONS else sent.why
             refused[reason] = refused.get(reason, 0) + sent.lost
+        self.note_down()
+
+    def note_down(self) -> None:
+        """Note how far it is, and say once where that cannot be noted."""
         if self._can_note:
             try:
                 self._note.write(self.progress)
