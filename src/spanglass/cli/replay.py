@@ -72,7 +72,8 @@ def _replay(file: Path, target: Target, *, new_ids: bool) -> int:
         with hushed("jsonl"), bar(file, run.progress.settled) as (advance, tell):
             stopped = run.send(spans, advance, tell)
     except KeyboardInterrupt:
-        run.note_down()  # again, as it may have come amid that
+        if run.progress.settled:
+            run.note_down()  # again, as it may have come amid that
         click.echo(f"Stopped. {run.so_far(under_way=True)}", err=True)
         return INTERRUPTED
     except ValueError as error:
