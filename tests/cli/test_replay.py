@@ -5,6 +5,7 @@ import pty
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from otlp_receivers import Answer, Busy, http_receiver, partial, silent_port
 from spanglass import spans_to_jsonl
 from spanglass.cli.batches import send_batches
 from spanglass.cli.new_ids import NewIds
+from spanglass.cli.note import Note, Progress
 from spanglass.export.endpoint import GRPC, HTTP, resolve
 from spanglass.export.otlp import open_receiver
 from spanglass.export.reporting import Sent
@@ -160,6 +162,23 @@ def test_interrupted_amid_the_note(file: Path) -> None:
         ran = run(*arguments, **PAIRWISE)
 
     assert (interrupted.status, ran, received.spans) == (130, gone_on(received.url, 2, 10), names(6))
+
+
+def test_notes_of_several_at_once(file: Path) -> None:
+    """Runs that send one file to several receivers at once do not undo each other's notes."""
+
+    def note_down(number: int) -> list[Progress | None]:
+        own = Note(file, resolve(f"http://127.0.0.1:{number}", environ={}), new_ids=False)
+        noted = []
+        for count in range(200):
+            own.write(Progress("known", "5eed", count))
+            noted.append(own.read())
+        return noted
+
+    with ThreadPoolExecutor(4) as threads:
+        noted = list(threads.map(note_down, range(1, 5)))
+
+    assert noted == [[Progress("known", "5eed", count) for count in range(200)]] * 4
 
 
 def test_grown(file: Path) -> None:

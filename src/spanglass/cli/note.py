@@ -10,6 +10,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 from spanglass.export.endpoint import Target
+from spanglass.export.file import append
 
 SUFFIX: Final = ".replay"
 ENDS: Final = 65_536
@@ -35,7 +36,7 @@ class Progress:
 
 
 class Note:
-    """The note of one file about one receiver, which other receivers have theirs beside."""
+    """The note of one file about one receiver: a line each time, among those of others that may be at work as well."""
 
     def __init__(self, file: Path, target: Target, *, new_ids: bool) -> None:
         self.path = file.with_name(file.name + SUFFIX)
@@ -51,31 +52,27 @@ class Note:
 
     def write(self, progress: Progress) -> None:
         """Note how far it is; raises OSError."""
-        self._replace({**self._all(), self._key: asdict(progress)})
+        self._add(asdict(progress))
 
     def remove(self) -> None:
         """Note nothing any more; raises OSError."""
-        others = {key: value for key, value in self._all().items() if key != self._key}
-        if others:
-            self._replace(others)
+        if any(noted for key, noted in self._all().items() if key != self._key):
+            self._add(None)
         else:
             self.path.unlink(missing_ok=True)
 
-    def _all(self) -> dict[str, Any]:
-        with suppress(OSError, ValueError):
-            found: Any = json.loads(self.path.read_text(encoding="utf-8"))
-            if isinstance(found, dict):
-                return found  # pyright: ignore[reportUnknownVariableType]  # JSON
-        return {}
+    def _add(self, noted: dict[str, Any] | None) -> None:
+        append(self.path, f"{json.dumps({'to': self._key, 'noted': noted})}\n".encode())
 
-    def _replace(self, notes: dict[str, Any]) -> None:
-        """Have the notes there at once, so that who is killed meanwhile leaves the ones before."""
-        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        try:
-            new.write_text(json.dumps(notes, indent=1), encoding="utf-8")
-            new.replace(self.path)
-        finally:
-            new.unlink(missing_ok=True)
+    def _all(self) -> dict[str, Any]:
+        """Return what was noted last of each receiver; a line that was cut short is none."""
+        found: dict[str, Any] = {}
+        with suppress(OSError):
+            for line in self.path.read_bytes().splitlines():
+                with suppress(ValueError, KeyError, TypeError):
+                    noted = json.loads(line)
+                    found[noted["to"]] = noted["noted"]
+        return found
 
 
 def known_by(file: Path) -> str:
