@@ -153,6 +153,17 @@ def test_a_program_that_writes_gen_ai_alone(tmp_path: Path) -> None:
     assert "gpt-4o-mini-2024-07-18          9       0           2" in run("stats", path).stdout
 
 
+def test_an_agent_is_no_call(tmp_path: Path) -> None:
+    """Of an agent's span by gen_ai and the calls in it the calls count, though it names the model and sums them up."""
+    path = tmp_path / "trace.jsonl"
+    chat = {"gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 3}
+    agent = made(1, "invoke_agent helper", {**chat, "gen_ai.operation.name": "invoke_agent"}, end=20)
+    path.write_text(agent + made(2, "chat gpt-4o", {**chat, "gen_ai.operation.name": "chat"}, parent=1), "utf-8")
+    rows = [line.split() for line in run("stats", path).stdout.splitlines()]
+
+    assert [["gpt-4o", "1", "0", "0"], ["gpt-4o", "7", "0", "3"]] == [row for row in rows if row[:1] == ["gpt-4o"]][:2]
+
+
 def test_a_file_without_calls(tmp_path: Path) -> None:
     """Where nothing called a model, one sentence says so, and nothing is an error."""
     path = tmp_path / "trace.jsonl"

@@ -32,6 +32,9 @@ CACHED: Final = (
     gen_ai.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
 )
 
+AROUND_CALLS: Final = frozenset({None, "create_agent", "invoke_agent", "invoke_workflow", "execute_tool"})
+"""The operations of gen_ai that are no calls of a model, though they may name one, and sum up what its calls took."""
+
 
 def stop(message: str) -> NoReturn:
     """End the command with one sentence on standard error, and the exit status 1."""
@@ -123,9 +126,8 @@ def is_call(span: ReadableSpan) -> bool:
     """Tell whether the span is a call of a model, by whoever recorded it."""
     kind = text(span, openinference.OPENINFERENCE_SPAN_KIND)
     if kind is None:
-        return gen_ai.GEN_AI_OPERATION_NAME in (span.attributes or {}) and gen_ai.GEN_AI_REQUEST_MODEL in (
-            span.attributes or {}
-        )
+        operation = text(span, gen_ai.GEN_AI_OPERATION_NAME)
+        return operation not in AROUND_CALLS and text(span, gen_ai.GEN_AI_REQUEST_MODEL) is not None
     return kind in CALLS or in_framework(span)
 
 
