@@ -13,6 +13,7 @@ from commands import Ran, program, run
 
 from exporting import RECEIVERS
 from otlp_receivers import Answer, http_receiver, partial, silent_port
+from spanglass.cli.in_force import in_force
 from spanglass.export.endpoint import GRPC, HTTP
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -251,6 +252,26 @@ def test_where_settings_come_from() -> None:
         "note  SPANGLASS_ATEMPT_SPANS is no setting of spanglass: is it SPANGLASS_ATTEMPT_SPANS?",
     ]
     assert (ran.status, sections(ran)["Settings"]) == (0, "\n".join(lines))
+
+
+SECRETS = [
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", f"user:{SECRET}@collector:4318", "set, and not shown"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://user:{SECRET}?x@collector", "set, and not shown"),
+    ("OTEL_EXPORTER_OTLP_APIKEY", SECRET, "set, and not shown"),
+    ("OTEL_EXPORTER_AUTH", SECRET, "set, and not shown"),
+    ("OTEL_RESOURCE_ATTRIBUTES", f"api_key={SECRET}", "api_key=__REDACTED__"),
+    ("OTEL_RESOURCE_ATTRIBUTES", "\x1b[2Ja=b", "\\x1b[2Ja=b"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "shown"), SECRETS)
+def test_variables_that_are_not_shown(name: str, value: str, shown: str) -> None:
+    """What may be a secret is not shown, in a malformed URL neither, and no terminal obeys a variable."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(name, value)
+        told = [finding.text for finding in in_force() if finding.text.startswith(name)]
+
+    assert told == [f"{name}: {shown}"]
 
 
 OFF = [

@@ -13,6 +13,7 @@ from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED, OTEL_TRAC
 from spanglass.cli.finding import NOTE, OK, WRONG, Finding
 from spanglass.credentials import scrub_url
 from spanglass.export.backlog import Limits
+from spanglass.export.words import one_line
 from spanglass.openinference import of_environment
 from spanglass.settings import OPTIONS, Option, Settings
 
@@ -23,7 +24,7 @@ OFF: Final[tuple[tuple[str, frozenset[str], str], ...]] = (
 )
 """Variables, the values by which they turn tracing off, and what that means."""
 
-SECRET: Final = re.compile(r"HEADER|TOKEN|SECRET|PASSW|CREDENTIAL|_KEY$")
+SECRET: Final = re.compile(r"HEADER|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH|KEY$")
 """What the names of variables have in them whose values are not shown."""
 
 LONGEST: Final = 60  # characters of a variable's value that are shown
@@ -82,10 +83,13 @@ def _sources(option: Option) -> list[str]:
 
 
 def _variable(name: str) -> Finding:
-    value = scrub_url(os.environ[name])
+    given = os.environ[name]
+    value = scrub_url(given)
+    secret = bool(SECRET.search(name))
     if "ENDPOINT" in name:
+        secret |= "@" in given and value == given  # a password in a URL that is malformed
         value = value.partition("?")[0]  # where some services take their key
-    shown = "set, and not shown" if SECRET.search(name) else value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
+    shown = "set, and not shown" if secret else one_line(value, LONGEST)
     return Finding(OK, f"{name}: {shown or 'set, and empty'}")
 
 
