@@ -108,9 +108,37 @@ def test_without_the_sdk() -> None:
     assert program(WITHOUT) == (1, "", needs)
 
 
+NO_FOLDER = """
+import tempfile
+tempfile._candidate_tempdir_list = lambda: ["/dev/null"]
+from spanglass.cli import main
+main(["demo"])
+"""
+
+
+def test_no_temporary_folder() -> None:
+    """Where no folder can be had, as in a container that is read-only, one sentence says what to give instead."""
+    give = "give a path by --file, or a receiver by --endpoint."
+
+    assert program(NO_FOLDER) == (1, "", f"Error: There is no temporary folder that can be written: {give}\n")
+
+
+def test_a_file_that_is_full() -> None:
+    """Where the file takes nothing, nothing is said to be written."""
+    ran = run("demo", "--file", "/dev/full")
+
+    assert (ran.status, ends(ran.stdout, 2)[0]) == (1, "0 spans were written to /dev/full; to look at them again:")
+
+
+GIVE = "give the path of a file that this program may write, such as --file 'trace.jsonl'."
 MISTAKES: list[tuple[list[str], dict[str, str], str]] = [
     (["--endpoint", "localhost"], {}, "--endpoint has no scheme: write it like http://localhost:4318 or"),
-    (["--file", "/dev/null/x"], {}, "--file leads to /dev/null/x, which cannot be written (Not a directory): give"),
+    (
+        ["--file", "/dev/null/x"],
+        {},
+        f"--file leads to /dev/null/x, which cannot be written (Not a directory): {GIVE}",
+    ),
+    (["--file", "~nobody-of-that-name/x"], {}, "--file cannot be"),
     ([], {"OTEL_SDK_DISABLED": "true"}, "OTEL_SDK_DISABLED=true: nothing is traced and nothing is sent; unset it."),
 ]
 

@@ -49,17 +49,28 @@ def demo(endpoint: str | None, protocol: str | None, headers: tuple[str, ...], f
         if file:
             trace_file(file)
     except (ValueError, OSError) as error:
-        raise click.ClickException(re.sub("^file=", "--file", str(error))) from None
+        raise click.ClickException(re.sub("file= ?", "--file ", str(error))) from None
     if off := [finding for finding in turned_off() if target or not finding.text.startswith(OTEL_TRACES_EXPORTER)]:
         raise click.ClickException(off[0].text)
-    file = file or (None if target else Path(tempfile.mkdtemp(prefix="spanglass-")) / "demo.jsonl")
+    file = file or (None if target else _temporary())
     played = perform(target, file)
     if target:
         say(f"{played.sent} of {played.spans} spans were delivered to {target.shown}, project {PROJECT}.")
     if file:
-        say(f"{played.spans} spans were written to {file}; to look at them again:")
+        written = played.spans if target else played.sent
+        say(f"{written} spans were written to {file}; to look at them again:")
         say(f"  spanglass show {shlex.quote(str(file))}")
     sys.exit(0 if played.sent == played.spans else 1)
+
+
+def _temporary() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="spanglass-")) / "demo.jsonl"
+    except OSError:
+        message = (
+            "There is no temporary folder that can be written: give a path by --file, or a receiver by --endpoint."
+        )
+        raise click.ClickException(message) from None
 
 
 class Played(NamedTuple):
