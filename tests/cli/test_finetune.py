@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -399,6 +400,7 @@ def test_mistakes(tmp_path: Path, content: str | None, options: list[str], statu
 LOOSE = "with tool calls and results that do not match"
 FOREIGN = "with what fine-tuning does not take: sounds, files, tools that are no functions"
 CUT = "with content that was cut or replaced for its size"
+IMAGES = "with more images than ten, or with images that are neither JPEG, PNG nor WEBP"
 HIDDEN = "with content that is hidden or was not recorded"
 NONE = "without an answer"
 CUSTOM = {"id": "c", "type": "custom", "custom": {"name": "grep", "input": "x"}}
@@ -419,6 +421,9 @@ CUSTOM = {"id": "c", "type": "custom", "custom": {"name": "grep", "input": "x"}}
         ({"messages": [says("user", [])]}, HELLO, FOREIGN),
         ({"messages": [says("user", [{"text": "no type"}])]}, HELLO, FOREIGN),
         ({"messages": [says("user", [{"type": "image_url", "image_url": "s3://bucket/a.png"}])]}, HELLO, CUT),
+        ({"messages": [says("user", [IMAGE] * 6), says("user", [IMAGE] * 5)]}, HELLO, IMAGES),
+        ({"messages": [says("user", [{"type": "image_url", "image_url": "data:image/gif;base64,R0"}])]}, HELLO, IMAGES),
+        ({"messages": [HI], "tools": [{**WEATHER, "function": {"name": "f", "parameters": nan}}]}, HELLO, FOREIGN),
         ({"messages": [HI, says("tool", "21 degrees")]}, HELLO, LOOSE),
         ({"messages": [HI, says("function", "21 degrees")]}, HELLO, LOOSE),
         ({"messages": [HI, {"role": "assistant", "tool_calls": [CUSTOM]}]}, HELLO, FOREIGN),
@@ -458,6 +463,19 @@ def test_what_the_api_takes_as_well(tmp_path: Path, sent: Any, received: Any, ex
     (example,) = examples(run("export", path, "--format", "openai-finetune"))
 
     assert expected == example["messages"][-1]["content"]
+
+
+def test_what_only_other_providers_take(tmp_path: Path) -> None:
+    """What describes a tool and is none of OpenAI's is left out of the example, which is valid so."""
+    tool = {**WEATHER, "cache_control": {"type": "ephemeral"}}
+    odd = {**tool, "function": {**WEATHER["function"], "examples": ["Paris"]}}
+    told = {**GREETING, "input.value": json.dumps({"messages": [HI], "tools": [odd]})}
+    path = tmp_path / "trace.jsonl"
+    path.write_text(made(1, "ChatCompletion", {**CHAT, **told}), "utf-8")
+
+    assert [{"messages": [HI, HELLO], "tools": [WEATHER]}] == examples(
+        run("export", path, "--format", "openai-finetune")
+    )
 
 
 def test_a_reader_that_leaves(tmp_path: Path) -> None:

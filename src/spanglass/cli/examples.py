@@ -26,6 +26,7 @@ HIDDEN: Final = "with content that is hidden or was not recorded"
 CUT: Final = "with content that was cut or replaced for its size"
 NO_ANSWER: Final = "without an answer"
 FOREIGN: Final = "with what fine-tuning does not take: sounds, files, tools that are no functions"
+IMAGES: Final = "with more images than ten, or with images that are neither JPEG, PNG nor WEBP"
 LOOSE: Final = "with tool calls and results that do not match"
 SAME: Final = "the same as another example"
 BEGINNING: Final = "the beginning of a longer example"
@@ -38,6 +39,10 @@ MARK: Final = re.compile(r"\[[\w.+/-]+: \d+ bytes, sha256 [0-9a-f]{64}\]")
 SAYING: Final = frozenset({"content", "tool_calls", "function_call"})
 DETAILS: Final = ("auto", "low", "high")
 FETCHABLE: Final = ("https://", "http://", "data:")
+# What fine-tuning takes of images, and of what a tool or a function is described by.
+FORMATS: Final = re.compile(r"data:image/(jpe?g|png|webp)\b|https?://", re.IGNORECASE)
+MOST_IMAGES: Final = 10
+DESCRIBED_BY: Final = ("name", "description", "parameters", "strict")
 
 Raw = Mapping[str, Any]
 Made = dict[str, Any]
@@ -165,9 +170,9 @@ def _answer(raw: Raw, reason: object) -> Made:
 
 def _example(request: Raw, messages: list[Made]) -> Made:
     offered = [_tool(tool) for tool in _objects(request.get("tools"))]
-    functions = _objects(request.get("functions"))
+    functions = [_described(each, *DESCRIBED_BY[:-1]) for each in _objects(request.get("functions"))]
     if not functions and any("function_call" in message for message in messages):
-        functions, offered = [tool["function"] for tool in offered], []
+        functions, offered = [_described(tool["function"], *DESCRIBED_BY[:-1]) for tool in offered], []
     made: Made = {"messages": messages}
     if offered:
         made["tools"] = offered
@@ -175,13 +180,29 @@ def _example(request: Raw, messages: list[Made]) -> Made:
             made["parallel_tool_calls"] = request["parallel_tool_calls"]
     if functions:
         made["functions"] = functions
-    written = json.dumps(made, ensure_ascii=False)
+    written = _written(made)
     if REDACTED in written or ("tool_calls" in messages[-1] and not offered):
         raise UnfitError(HIDDEN)
     if MARK.search(written):
         raise UnfitError(CUT)
+    _check_images(messages)
     _check_tool_calls(messages)
     return made
+
+
+def _written(made: Made) -> str:
+    try:
+        return json.dumps(made, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise UnfitError(FOREIGN) from None
+
+
+def _check_images(messages: list[Made]) -> None:
+    """Raise where there are more images than an example may have, or others."""
+    parts = [fields(part) for message in messages for part in items(message.get("content"))]
+    urls = [str(part["image_url"]["url"]) for part in parts if part.get("type") == "image_url"]
+    if len(urls) > MOST_IMAGES or not all(map(FORMATS.match, urls)):
+        raise UnfitError(IMAGES)
 
 
 def _check_tool_calls(messages: list[Made]) -> None:
@@ -201,7 +222,12 @@ def _check_tool_calls(messages: list[Made]) -> None:
 def _tool(raw: Raw) -> Made:
     if raw.get("type") != "function" or not fields(raw.get("function")):
         raise UnfitError(FOREIGN)
-    return dict(raw)
+    return {"type": "function", "function": _described(fields(raw["function"]), *DESCRIBED_BY)}
+
+
+def _described(raw: Raw, *names: str) -> Made:
+    """Return what describes a function, without what only some providers take."""
+    return {name: raw[name] for name in names if name in raw}
 
 
 # Messages: each as the API has it, or as a record names its fields where it was told anew.

@@ -109,7 +109,7 @@ def export(file: str, *, kind: str, output: str, every_turn: bool) -> None:  # n
     A conversation whose turns are calls of their own, each with all that was said before, is one example: the longest.
     Of examples that are the same, one is written. What cannot be an example is left out, and counted on standard error
     by its reason: calls that failed, streams left early, answers cut short by a limit of tokens or a filter, content
-    that is hidden or was cut, sounds and files, tool calls without their results.
+    that is hidden or was cut, sounds and files, more than ten images, tool calls without their results.
     """
     check_is_file(file)
     with suppress(OSError):  # which is told where it is read or written
