@@ -316,6 +316,7 @@ MANY = """
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 from spanglass.export.file import FileReceiver, trace_file
+from spanglass.export.reporting import Sent
 WHO = sys.argv[2]
 def send(thread):
     receiver = FileReceiver(trace_file(FILE))
@@ -324,7 +325,7 @@ def send(thread):
             ReadableSpan(f"{WHO} {thread} {batch} {span}", SpanContext(1, 2, False), attributes={"text": "x" * 3_000})
             for span in range(5)
         ]
-        assert receiver.send(spans) == (0, "", None, False) or print("lost")
+        assert receiver.send(spans) == Sent() or print("lost")
 configure(file=FILE)
 threads = [threading.Thread(target=send, args=(number,)) for number in range(3)]
 for thread in threads: thread.start()
