@@ -51,7 +51,8 @@ def test_on_its_own() -> None:
         "=== A tool call and its result",
         "╭ spanglass Trace  SUCCESS ╮",
         "  1  openai_chat ms OK      calls weather",
-        "  2  openai_chat ms OK      stop",
+        "  2  weather ms OK",
+        "  3  openai_chat ms OK      stop",
         "Answer: Yes: it is raining in Oslo.",
         "=== Two failed attempts, then an answer",
         "╭ spanglass Trace  SUCCESS ╮",
@@ -67,7 +68,7 @@ def test_on_its_own() -> None:
         "  1  openai_chat ms FAILED  AuthenticationError: Error",
         "       attempt 1 ms FAILED  HTTP 401",
         "AuthenticationError: Error code: 401 - Incorrect API key provided.",
-        "The collector took 11 of 11 spans.",
+        "The collector took 12 of 12 spans.",
     ]
 
     assert play() == (0, expected, "")

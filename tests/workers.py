@@ -12,7 +12,7 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  
 
 # The server's own file, or its part of the matrix; the marker of its tests has the same name.
 SLOW: Final = re.compile(
-    r"backends/test_(?:matrix\.py::\w+\[|replayed\.py::test_)?(phoenix_postgresql|phoenix|mlflow)\b"
+    r"backends/test_(?:matrix\.py::\w+\[|(?:replayed|files)\.py::test_)?(phoenix_postgresql|phoenix|mlflow)(?![a-z])"
 )
 
 

@@ -23,6 +23,7 @@ SCENES: Final = [
 SPANS: Final = [
     *["ChatCompletion"] * 4,
     "umbrella",
+    "weather",
     *["ChatCompletion", "attempt", "attempt", "attempt"],
     *["ChatCompletion", "attempt"],
 ]
@@ -44,7 +45,7 @@ def test_alone() -> None:
     file = re.sub("^  spanglass show ", "", ends(ran.stdout, 1)[0])
 
     assert (ran.status, ran.stderr, titles(ran.stdout), ran.stdout.count("spanglass Trace")) == (0, "", SCENES, 5)
-    assert ends(ran.stdout, 2)[0] == f"11 spans were written to {file}; to look at them again:"
+    assert ends(ran.stdout, 2)[0] == f"12 spans were written to {file}; to look at them again:"
     assert sorted(span.name for span in read_jsonl(file)) == sorted(SPANS)
 
 
@@ -57,10 +58,10 @@ def test_endpoint(protocol: str, tmp_path: Path) -> None:
     place = f"{received.url}{'/v1/traces' if protocol == HTTP else ''}"
 
     assert (ran.status, ran.stderr, sorted(received.spans)) == (0, "", sorted(SPANS))
-    assert ({headers["key"] for headers in received.headers}, len([*read_jsonl(file)])) == ({"k"}, 11)
+    assert ({headers["key"] for headers in received.headers}, len([*read_jsonl(file)])) == ({"k"}, 12)
     assert ends(ran.stdout, 3) == [
-        f"11 of 11 spans were delivered to {place}, project spanglass-demo.",
-        f"11 spans were written to {file}; to look at them again:",
+        f"12 of 12 spans were delivered to {place}, project spanglass-demo.",
+        f"12 spans were written to {file}; to look at them again:",
         f"  spanglass show '{file}'",
     ]
 
@@ -73,7 +74,7 @@ def test_dead_endpoint() -> None:
 
     assert (ran.status, ends(ran.stdout, 1)) == (
         1,
-        [f"0 of 11 spans were delivered to {url}, project spanglass-demo."],
+        [f"0 of 12 spans were delivered to {url}, project spanglass-demo."],
     )
     assert f"spanglass: spans do not reach {url} over http/protobuf (ConnectionError)" in ran.stderr
 

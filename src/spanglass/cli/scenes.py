@@ -3,14 +3,15 @@
 The model is OPENAI_MODEL, or gpt-4o-mini.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from openai import OpenAI, OpenAIError
-from opentelemetry import trace
 
+from spanglass.decorator import trace
 from spanglass.testing import Answer, OpenAIServer, Reply, Stream, chunks, completion, error
 
 MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
@@ -38,23 +39,29 @@ def stream(client: OpenAI) -> str:
     return "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
 
 
+@trace(name="umbrella")
 def tool(client: OpenAI) -> str | None:
-    """Let the model ask for a function, and tell it the result: two calls in one trace, held together by a span."""
+    """Let the model ask for a function, and tell it the result: two calls and the function, in one trace."""
     messages: list[Any] = [{"role": "user", "content": "Do I need an umbrella in Oslo?"}]
-    with trace.get_tracer("demo").start_as_current_span("umbrella", attributes={"openinference.span.kind": "CHAIN"}):
-        asked = client.chat.completions.create(
-            model=MODEL,
-            messages=messages,
-            tools=[WEATHER],
-            tool_choice={"type": "function", "function": {"name": "weather"}},
-        )
-        message = asked.choices[0].message
-        messages.append(message)
-        messages += [
-            {"role": "tool", "tool_call_id": call.id, "content": '{"sky": "rain"}'} for call in message.tool_calls or ()
-        ]
-        answer = client.chat.completions.create(model=MODEL, messages=messages, tools=[WEATHER])
+    asked = client.chat.completions.create(
+        model=MODEL,
+        messages=messages,
+        tools=[WEATHER],
+        tool_choice={"type": "function", "function": {"name": "weather"}},
+    )
+    message = asked.choices[0].message
+    results = [
+        {"role": "tool", "tool_call_id": call.id, "content": weather("Oslo")} for call in message.tool_calls or ()
+    ]
+    messages += [message, *results]
+    answer = client.chat.completions.create(model=MODEL, messages=messages, tools=[WEATHER])
     return answer.choices[0].message.content
+
+
+@trace(kind="TOOL")
+def weather(city: str) -> str:
+    """Look out of the window, wherever that is."""
+    return json.dumps({"city": city, "sky": "rain"})
 
 
 def retried(client: OpenAI) -> str | None:
