@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 SPANGLASS = [sys.executable, "-W", "error", str(Path(sys.executable).with_name("spanglass"))]
-SAYING = ("OPENAI_", "OPENINFERENCE_", "OTEL_", "SPANGLASS_", "PYTHONWARNINGS", "COLUMNS")
+SAYING = ("GRPC_", "OPENAI_", "OPENINFERENCE_", "OTEL_", "SPANGLASS_", "PYTHONWARNINGS", "COLUMNS")
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(SAYING)} | {
-    "GRPC_VERBOSITY": "NONE",
     "PYTHONIOENCODING": "utf-8",
 }
 

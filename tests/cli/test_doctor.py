@@ -220,7 +220,11 @@ def test_untrusted(tmp_path: Path) -> None:
         status, told = last("--endpoint", url)
         trusted = last("--endpoint", url, **trusting)
 
+        over_grpc = run("doctor", "--endpoint", url, "--protocol", GRPC)
+
     assert (status, "(SSLError): its certificate is not trusted" in told) == (1, True)
+    untrusted = "(UNAVAILABLE): its certificate is not trusted"
+    assert (over_grpc.status, untrusted in sections(over_grpc)["Endpoint"], over_grpc.stderr) == (1, True, "")
     assert (trusted[0], took(trusted[1])) == (0, SENT)
 
 

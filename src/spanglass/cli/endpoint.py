@@ -1,6 +1,7 @@
 """The options by which a command is told of an OTLP receiver, and what to do where that does not take spans."""
 
 import logging
+import os
 import re
 import socket
 from collections.abc import Callable, Generator, Iterable
@@ -107,6 +108,8 @@ def advice(why: str, target: Target) -> str:
     if why not in UNREACHED:
         return ADVICE.get(why, "check that it is an OTLP receiver, and that URL, protocol and headers are right")
     other = f"something listens there that does not speak {target.protocol}: {MISMATCH[target.protocol]}"
+    if target.protocol == GRPC and target.url.startswith("https:"):
+        other = TRUST  # for which gRPC has no reason of its own
     return _unreached(target) or ADVICE.get(why, other)
 
 
@@ -128,6 +131,7 @@ def _unreached(target: Target) -> str | None:
 @contextmanager
 def hushed(*telling: str) -> Generator[None]:
     """Keep what is logged in the block to itself, but for what the modules named say: a command has its own words."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its core has lines of its own on a handshake that fails
     silence, own = logging.NullHandler(), _Telling(telling)
     logging.getLogger().addHandler(silence)  # where there is no handler, warnings are printed
     log.addHandler(own)
