@@ -143,12 +143,12 @@ def test_new_ids_of_what_was_perhaps_taken(file: Path) -> None:
 
 AMID = """
 import os, signal, spanglass.cli.note as note
-write = note.Note.write
-def interrupted(self, progress):
-    note.Note.write = write
+own = note.Note.{name}
+def interrupted(self, *progress):
+    note.Note.{name} = own
     os.kill(os.getpid(), signal.SIGINT)
-    write(self, progress)
-note.Note.write = interrupted
+    own(self, *progress)
+note.Note.{name} = interrupted
 from spanglass.cli import main
 main()
 """
@@ -158,10 +158,22 @@ def test_interrupted_amid_the_note(file: Path) -> None:
     """Ctrl-C as a batch is being noted leaves it noted: each span is taken once."""
     with http_receiver() as received:
         arguments = ["replay", str(file), "--endpoint", received.url]
-        interrupted = program(f"import sys; sys.argv[1:] = {arguments}\n{AMID}", **PAIRWISE)
+        interrupted = program(f"import sys; sys.argv[1:] = {arguments}\n{AMID.format(name='write')}", **PAIRWISE)
         ran = run(*arguments, **PAIRWISE)
 
     assert (interrupted.status, ran, received.spans) == (130, gone_on(received.url, 2, 10), names(6))
+
+
+def test_interrupted_before_and_after(file: Path) -> None:
+    """Ctrl-C before the first span has the status of that; once all are taken it is too late, and nothing is undone."""
+    with http_receiver() as received:
+        arguments = ["replay", str(file), "--endpoint", received.url]
+        early, late = (
+            program(f"import sys; sys.argv[1:] = {arguments}\n{AMID.format(name=name)}") for name in ("read", "remove")
+        )
+
+    assert (early, late) == ((130, "", "Stopped.\n"), (0, f"12 spans sent to {place(received.url)}.\n", ""))
+    assert (received.spans, left(file)) == (names(6), [])
 
 
 def test_notes_of_several_at_once(file: Path) -> None:

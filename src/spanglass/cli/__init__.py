@@ -1,9 +1,12 @@
 """The command `spanglass`: a group, and a module for each of its commands, loaded when it is asked for."""
 
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
+
+INTERRUPTED: Final = 130
+"""The exit status of what is ended by Ctrl-C."""
 
 COMMANDS: Final = {
     "demo": "spanglass.cli.demo",
@@ -26,6 +29,14 @@ class _Commands(click.Group):
             return None
         found = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
         return found if isinstance(found, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, which Ctrl-C ends with the status that shells have for it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=_Commands)

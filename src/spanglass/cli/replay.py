@@ -1,5 +1,6 @@
 """`spanglass replay`: saved spans, sent to a receiver."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import Final
 import click
 from opentelemetry.sdk.trace import ReadableSpan
 
-from spanglass.cli import note
+from spanglass.cli import INTERRUPTED, note
 from spanglass.cli.bar import Advance, Tell, bar
 from spanglass.cli.batches import send_batches
 from spanglass.cli.endpoint import advice, endpoint_options, hushed, target_of
@@ -23,8 +24,6 @@ from spanglass.export.otlp import open_receiver
 from spanglass.export.reporting import Sent
 from spanglass.export.words import one_line
 
-INTERRUPTED: Final = 130
-"""The exit status of what is ended by Ctrl-C."""
 PERHAPS_TAKEN: Final = frozenset({NO_ANSWER, "DEADLINE_EXCEEDED"})
 """Why sending failed, where the batch may have been taken all the same."""
 REASONS: Final = 20
@@ -80,6 +79,7 @@ def _replay(file: Path, target: Target, *, new_ids: bool) -> int:
         message = f"{error} {run.so_far()}"
         raise ValueError(message) from None
     if stopped is None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is taken, and not to be sent again for a late Ctrl-C
         return run.end()
     what = f"it asks for {stopped.again:.0f} s: try again then" if stopped.asked else advice(stopped.why, target)
     so_far = run.so_far(under_way=stopped.why in PERHAPS_TAKEN)
