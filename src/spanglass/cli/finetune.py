@@ -98,7 +98,7 @@ def _write(found: Iterator[dict[str, Any]], output: str) -> int:
 def export(file: str, *, kind: str, output: str, every_turn: bool) -> None:  # noqa: ARG001 - there is one format
     """Write the chats in FILE as examples for fine-tuning.
 
-    FILE has spans as OTLP/JSON, one request or span a line, also gzipped: what configure(file=...) or the Collector's
+    FILE has spans as OTLP/JSON, one request a line, also gzipped: what configure(file=...) or the Collector's
     file exporter wrote. It is read twice.
 
     openai-finetune is what OpenAI's supervised fine-tuning takes: a JSON object a line, with "messages" (system, user,

@@ -149,7 +149,7 @@ def _wanted(
 def show(file: str, *, trace: str | None, errors: bool, retried: bool, slow: float | None) -> None:
     """Show each trace in FILE as a tree.
 
-    FILE has spans as OTLP/JSON, one request or span a line, also gzipped: what configure(file=...) or the Collector's
+    FILE has spans as OTLP/JSON, one request a line, also gzipped: what configure(file=...) or the Collector's
     file exporter wrote. It is read twice, and one trace at a time is held, or those that are mingled in the file.
 
     The first line of a trace is its id, when it began (in UTC), and how long it took in all. Under it stands each span

@@ -217,7 +217,7 @@ def _table(columns: tuple[Column, ...], rows: Sequence[tuple[str, Totals]]) -> T
 def stats(file: str) -> None:
     """Add up the calls in FILE by model: how many, tokens, cost, retries, times.
 
-    FILE has spans as OTLP/JSON, one request or span a line, also gzipped: what configure(file=...) or the Collector's
+    FILE has spans as OTLP/JSON, one request a line, also gzipped: what configure(file=...) or the Collector's
     file exporter wrote.
 
     A call is a span of a model, whoever recorded it. HTTP attempts and functions are none; of a framework's span and
