@@ -226,6 +226,26 @@ def test_names_that_are_credentials(captured: CapturedSpans) -> None:
     assert [None, '{"prompt":"Why?"}'] == [said(span, "input.value") for span in captured.spans]
 
 
+CREDENTIALS = (
+    "OPENAI_API_KEY", "AZURE_OPENAI_KEY", "openai_api_key", "openaiApiKey", "x-api-key", "DB_PASSWORD", "PGPASSWORD",
+    "db_passwd", "MYSQL_PWD", "REDIS_PASS", "GITHUB_TOKEN", "githubToken", "webhook_secret", "Proxy-Authorization",
+    "Set-Cookie", "cookies", "auth", "basic_auth", "gcp_credentials", "CONNECTION_STRING", "id_jwt", "secretKey",
+)  # fmt: skip
+OTHERS = (
+    "primary_key", "sort_key", "keyboard", "max_tokens", "token_count", "author", "authors", "compass", "passage",
+    "secretary", "cookie_count", "monkey", "key",
+)  # fmt: skip
+
+
+def test_names_that_end_as_those_of_credentials(captured: CapturedSpans) -> None:
+    """Whosever credential a name says that it is, of an argument or within one, it is not told; other names are."""
+    trace(lambda **given: given)(within=dict.fromkeys((*CREDENTIALS, *OTHERS), "v"), **dict.fromkeys(CREDENTIALS, "v"))
+    (span,) = captured.spans
+    told = {"within": dict.fromkeys(OTHERS, "v")}
+
+    assert (told, told) == (json.loads(said(span, "input.value")), json.loads(said(span, "output.value")))
+
+
 def test_what_is_given_is_told_as_it_was(captured: CapturedSpans) -> None:
     """An argument that the function changes is told as it was given."""
 
