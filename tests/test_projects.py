@@ -170,6 +170,15 @@ def test_captured_spans(captured: CapturedSpans) -> None:
     assert ("billing", "test") == (span.resource.attributes[PROJECT], span.resource.attributes[ENVIRONMENT])
 
 
+@pytest.mark.usefixtures("lenient_guard")
+def test_a_project_that_is_no_text(captured: CapturedSpans) -> None:
+    """Whatever is given for a project, the spans of others inside begin as ever."""
+    with using(project=["billing"]):  # type: ignore[arg-type]  # that is what it tests
+        captured.provider.get_tracer("other").start_span("other").end()
+
+    assert ["other"] == [span.name for span in captured.spans]
+
+
 def test_without_a_provider() -> None:
     """Where nothing is set up, or OpenTelemetry is off, nothing is said."""
     assert (None, "") == run("billing()\nwith using(project='search'): search()")

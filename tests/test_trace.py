@@ -219,6 +219,32 @@ def test_other_callables(captured: CapturedSpans) -> None:
     ]
 
 
+def test_objects_whose_calls_take_time(captured: CapturedSpans) -> None:
+    """An object whose call is a coroutine, a generator or an async generator is traced until that has ended."""
+
+    class Answering:
+        async def __call__(self) -> bool:
+            await asyncio.sleep(0)
+            return otel.get_current_span().is_recording()
+
+    class Counting:
+        def __call__(self) -> Iterator[int]:
+            yield from range(2)
+
+    class CountingAsync:
+        async def __call__(self) -> AsyncIterator[int]:
+            yield 0
+
+    results = (
+        asyncio.run(trace(Answering())()),
+        [*trace(Counting())()],
+        asyncio.run(collected(trace(CountingAsync())())),
+    )
+
+    assert (True, [0, 1], [0]) == results
+    assert ["true", "[0,1]", "[0]"] == [said(span, "output.value") for span in captured.spans]
+
+
 def test_options(captured: CapturedSpans) -> None:
     """What is said of a function is on its span and on those inside, but for the model that is expected."""
 
@@ -577,6 +603,32 @@ def test_leaving_an_async_generator(captured: CapturedSpans) -> None:
     assert [("closed", "[1]"), ("closed", "[2]")] == [
         (said(span, "spanglass.stream.outcome"), said(span, "output.value")) for span in captured.spans
     ]
+
+
+async def closing_async(ended: list[int]) -> AsyncIterator[int]:
+    """Take a while to close."""
+    try:
+        yield 1
+        yield 2
+    finally:
+        await asyncio.sleep(0)
+        ended.append(1)
+
+
+def test_async_generators_that_a_loop_closes(captured: CapturedSpans, caplog: pytest.LogCaptureFixture) -> None:
+    """Those that are open as their loop ends are closed, each once and in peace, whichever the loop takes first."""
+    ended: list[int] = []
+    generators = [trace(closing_async)(ended) for _ in range(10)]
+
+    async def begin() -> None:
+        for generator in generators:
+            await anext(generator)
+
+    asyncio.run(begin())
+
+    assert [1] * 10 == ended
+    assert ["closed"] * 10 == [said(span, "spanglass.stream.outcome") for span in captured.spans]
+    assert [] == caplog.messages
 
 
 def test_never_started(captured: CapturedSpans) -> None:

@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import enum
-import inspect
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from pydantic import BaseModel, SecretStr
 
 from spanglass import trace, using
+from spanglass.calls.arguments import told_arguments as of_arguments
+from spanglass.limits import Limits
 from spanglass.record import Record
 from spanglass.testing import CapturedSpans, captured_spans
 
@@ -80,10 +81,61 @@ class Client:
 
 
 class Moody(dict[str, int]):
-    """A mapping whose methods raise."""
+    """A dictionary whose methods raise."""
 
     def __iter__(self) -> Iterator[str]:
         raise Refused
+
+
+class Eager(list[int]):
+    """A list that fetches when it is looked at."""
+
+    def __iter__(self) -> Iterator[int]:
+        raise Refused
+
+
+class Fetching(collections.UserDict[str, int]):
+    """A mapping that fetches when it is looked at, or counts who asks."""
+
+    def __getitem__(self, key: str) -> int:
+        raise Refused
+
+
+class Lazy:
+    """An object that stands for another, and raises where there is none, as a web framework's request does."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise Refused
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    """A dataclass without a dictionary."""
+
+    x: int
+    y: "int | None" = dataclasses.field(init=False)
+
+
+class Column:
+    """A descriptor that fetches what is asked for, as a mapped class of a database has them."""
+
+    def __get__(self, of: object, kind: type) -> int:
+        raise Refused
+
+    def __set__(self, of: object, value: int) -> None:
+        """Take it."""
+
+
+@dataclasses.dataclass
+class Mapped:
+    """A dataclass, a field of which is fetched."""
+
+    name: str
+    orders: int
+    shared: int = dataclasses.field(init=False, default=7)
+
+
+Mapped.orders = Column()  # type: ignore[assignment]  # as a mapper does
 
 
 def circle() -> list[Any]:
@@ -120,7 +172,14 @@ VALUES: list[tuple[str, Any, str | None, str | None]] = [
     ("generator", (each for each in "abc"), '{"value":"<generator>"}', JSON),
     ("bytes", b"abc", '{"value":"<3 bytes>"}', JSON),
     ("circle", circle(), None, JSON),
-    ("moody", Moody(a=1), '{"value":"<Moody>"}', JSON),
+    ("moody", Moody(a=1), '{"value":{"a":1}}', JSON),
+    ("eager", Eager([1]), '{"value":[1]}', JSON),
+    ("fetching", Fetching(a=1), '{"value":"<Fetching>"}', JSON),
+    ("lazy", Lazy(), '{"value":"<Lazy>"}', JSON),
+    ("lazy inside", [Lazy(), 1], '{"value":["<Lazy>",1]}', JSON),
+    ("slots", Slotted(1), '{"value":{"x":1,"y":null}}', JSON),
+    ("mapped", Mapped("Ann", 1), '{"value":{"name":"Ann","shared":7}}', JSON),
+    ("key", {"sk-abcdefghijklmnop": 1, b"sk-abcdefghijklmnop": 2}, '{"value":{"__REDACTED__":1,"<19 bytes>":2}}', JSON),
     ("secret", {"Authorization": "x", "password": "y", "key": "z"}, '{"value":{"key":"z"}}', JSON),
     ("token", "Bearer abcdefghijkl", "Bearer __REDACTED__", TEXT),
     ("many", list(range(2_000)), None, JSON),
@@ -146,7 +205,7 @@ def test_values(value: Any, text: str | None, mime: str | None, captured: Captur
         assert len(said(span, "input.value")) < 6_000
     else:
         assert text == said(span, "input.value")
-    if inspect.isgenerator(value):
+    if issubclass(type(value), Iterator):
         assert ["a", "b", "c"] == list(value)
 
 
@@ -165,6 +224,26 @@ def test_names_that_are_credentials(captured: CapturedSpans) -> None:
     ask("Why?", api_key="k", token="t")  # noqa: S106 - it is what must not be told
 
     assert [None, '{"prompt":"Why?"}'] == [said(span, "input.value") for span in captured.spans]
+
+
+CREDENTIALS = (
+    "OPENAI_API_KEY", "AZURE_OPENAI_KEY", "openai_api_key", "openaiApiKey", "x-api-key", "DB_PASSWORD", "PGPASSWORD",
+    "db_passwd", "MYSQL_PWD", "REDIS_PASS", "GITHUB_TOKEN", "githubToken", "webhook_secret", "Proxy-Authorization",
+    "Set-Cookie", "cookies", "auth", "basic_auth", "gcp_credentials", "CONNECTION_STRING", "id_jwt", "secretKey",
+)  # fmt: skip
+OTHERS = (
+    "primary_key", "sort_key", "keyboard", "max_tokens", "token_count", "author", "authors", "compass", "passage",
+    "secretary", "cookie_count", "monkey", "key",
+)  # fmt: skip
+
+
+def test_names_that_end_as_those_of_credentials(captured: CapturedSpans) -> None:
+    """Whosever credential a name says that it is, of an argument or within one, it is not told; other names are."""
+    trace(lambda **given: given)(within=dict.fromkeys((*CREDENTIALS, *OTHERS), "v"), **dict.fromkeys(CREDENTIALS, "v"))
+    (span,) = captured.spans
+    told = {"within": dict.fromkeys(OTHERS, "v")}
+
+    assert (told, told) == (json.loads(said(span, "input.value")), json.loads(said(span, "output.value")))
 
 
 def test_what_is_given_is_told_as_it_was(captured: CapturedSpans) -> None:
@@ -192,6 +271,12 @@ def work(text: str) -> str:
 def fail(text: str) -> str:
     """Quote what was given."""
     raise Refused(text)
+
+
+def repeat(value: Any, times: int) -> Iterator[Any]:
+    """Yield the same."""
+    for _ in range(times):
+        yield value
 
 
 def quote(text: str) -> Iterator[str]:
@@ -281,6 +366,25 @@ def test_long_values() -> None:
 
     assert all("[cut: 50000 bytes, sha256" in said(span, key) for key in ("input.value", "output.value"))
     assert sum(len(str(value)) for value in (span.attributes or {}).values()) < 16_384
+
+
+@pytest.mark.parametrize("shape", [lambda texts: texts, lambda texts: dict(enumerate(texts))], ids=["list", "mapping"])
+def test_many_long_values(shape: Any) -> None:
+    """Of many texts that are together far too long, as many are read as a span has room for."""
+    documents = shape(["word " * 1_000] * 1_000)
+    with captured_spans(max_span_bytes=16_384) as captured:
+        told_arguments, _ = of_arguments({"documents": documents}, Limits(span=16_384))
+        trace(work)(documents)
+        list(trace(repeat)({"documents": documents}, 2))
+    function, generator = captured.spans
+
+    assert told_arguments is not None
+    assert 4_096 < len(told_arguments) < 16_384
+    assert "…" in told_arguments
+    assert (True, 2) == (
+        all(len(said(function, key)) > 4_096 for key in ("input.value", "output.value")),
+        said(generator, "spanglass.stream.chunk_count"),
+    )
 
 
 def test_an_endless_generator(captured: CapturedSpans) -> None:

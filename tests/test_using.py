@@ -1,9 +1,13 @@
 """What a block says of the calls inside it."""
 
+import asyncio
+import gc
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from openinference.instrumentation import get_attributes_from_context, using_attributes
+from opentelemetry.context import get_current
 
 from flavours import Flavour
 from spanglass import using
@@ -54,3 +58,33 @@ def test_content_of_no_kind() -> None:
     """Content is on or off."""
     with pytest.raises(ValueError, match="content= cannot be 'no': use 'on' or 'off'"), using(content="no"):  # type: ignore[arg-type]
         pass
+
+
+def test_a_generator_that_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    """A block in an async generator that is left early ends in peace, in whatever task it is closed."""
+
+    async def answers() -> AsyncIterator[int]:
+        with using(session="s"):
+            yield 1
+
+    async def leave() -> object:
+        async for _ in answers():
+            break
+        gc.collect()
+        for _ in range(3):
+            await asyncio.sleep(0)  # the loop closes what was dropped
+        return get_current().get("session.id")
+
+    asyncio.run(leave())
+
+    assert [] == caplog.messages
+
+
+def test_a_block_that_is_left_by_an_exception() -> None:
+    """What a block says ends with it, however it is left."""
+    before = get_current()
+    for error in (KeyError, KeyboardInterrupt, GeneratorExit):
+        with pytest.raises(error), using(session="s"):
+            raise error
+
+    assert get_current() is before

@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypedDict
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach, get_current
 
 from spanglass.calls.tracing import OFF
 from spanglass.plain import encode
@@ -89,8 +89,16 @@ def using(  # noqa: PLR0913 - one option each, all by name
         project=project,
         environment=environment,
     )
-    token = attach(with_said(known))
+    before, inside = get_current(), with_said(known)
+    attach(inside)
     try:
         yield
-    finally:
-        detach(token)
+    except GeneratorExit:
+        # A generator that was left may be closed in another context, which knows nothing of this one.
+        if get_current() is inside:
+            attach(before)
+        raise
+    except BaseException:
+        attach(before)
+        raise
+    attach(before)

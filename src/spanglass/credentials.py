@@ -1,7 +1,7 @@
 """Credentials: what a client's are, and taking them out of texts, URLs, failures and bodies, hidden content or not."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -185,8 +185,33 @@ SECRETS = CREDENTIALS | frozenset(
         "credentials", "vertex credentials", "aws secret access key", "aws session token",
     )
 )  # fmt: skip
-# Nor these, of what a function is given: there a key is as often that of a dictionary.
-NAMED_SECRETS = SECRETS - frozenset(_spelled("key"))
+_ends_as_one = re.compile(
+    r"""
+    (?:
+        (?:api|access|secret|private|auth|subscription|account|master|encryption|signing|service|shared)[-_.\ ]?key
+        | passw(?:or)?d | passphrase | pwd | secret | token | credentials? | authorization | cookies?
+        | connection[-_\ ]?string | (?<![a-z])(?:auth|pass|jwt)
+    )$
+    | (?-i:[A-Z0-9]_KEY$)                                       # a variable of the environment
+    """,
+    re.VERBOSE | re.IGNORECASE,
+).search
+LONGEST_NAME = 100
+
+
+class _NamedSecrets(Container[str]):
+    """The names of credentials, whosever they are: `OPENAI_API_KEY`, `db_password`, `x-api-key`, `githubToken`."""
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        return name in NAMES or _ends_as_one(name[-LONGEST_NAME:]) is not None
+
+
+# Of what a function is given: there a key is as often that of a dictionary.
+NAMES = SECRETS - frozenset(_spelled("key"))
+# Nor these.
+NAMED_SECRETS = _NamedSecrets()
 # The SDK's own names for what a chat takes.
 PARAMETERS = frozenset({
     "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
@@ -278,7 +303,7 @@ def _public(url: Any) -> Any:
 _CLEANED: dict[str, Callable[[Any], Any]] = {"messages": _messages, "tools": _tools}
 
 
-def scrub_inside(value: Any, names: frozenset[str]) -> Any:
+def scrub_inside(value: Any, names: Container[str]) -> Any:
     """Return the value itself, or a copy without what has one of the names, and without credentials in its texts."""
     return remade(value, _scrubbed, names)
 

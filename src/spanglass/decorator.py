@@ -16,6 +16,7 @@ assert answer("why?") == "WHY?"
 """
 
 import json
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial, wraps
 from inspect import Parameter, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
@@ -117,7 +118,8 @@ def _traced(plan: _Plan, function: Any) -> Any:
             "name."
         )
         raise TypeError(message)
-    wrap = next((wrap for fits, wrap in WRAPPERS if fits(function)), _function)
+    of_class = type(function).__call__  # that of an object says what its calls are
+    wrap = next((wrap for fits, wrap in WRAPPERS if fits(function) or fits(of_class)), _function)
     return wraps(function)(wrap(function, partial(_begin, plan, *_names(plan, function))))
 
 
@@ -204,7 +206,7 @@ def _async_generator(function: Callable[..., Any], start: Begin) -> Callable[...
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         steps = start(Steps, args, kwargs)
         generator = function(*args, **kwargs)
-        step = generator.asend(None)
+        step = _first_step(generator)
         while True:
             with steps:
                 try:
@@ -223,6 +225,16 @@ def _async_generator(function: Callable[..., Any], start: Begin) -> Callable[...
         steps.finish(None, "completed")
 
     return wrapper
+
+
+def _first_step(generator: AsyncGenerator[Any, Any]) -> Any:
+    """Return a generator's first step, unknown to the event loop, which would close it beside the one around it."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return generator.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 WRAPPERS: tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...] = (

@@ -12,6 +12,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
 from spanglass.calls import tracing
+from spanglass.guard import guard
 from spanglass.semconv.openinference import OPENINFERENCE_PROJECT_NAME
 from spanglass.semconv.otel import DEPLOYMENT_ENVIRONMENT_NAME
 
@@ -63,18 +64,23 @@ class _Placing(SpanProcessor):
     """Gives each span the resource of its trace, as it starts."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        context = get_current() if parent_context is None else parent_context
-        parent = trace.get_current_span(context)
-        resource = parent.resource if isinstance(parent, ReadableSpan) else None
-        asked = tuple((name, context[key]) for key, name in ATTRIBUTES.items() if key in context)
-        if resource is None and asked:
-            resource = _placed(span.resource, asked)
-        if isinstance(resource, Placed):
-            span._resource = resource  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the SDK has no other way, and reads it there as a span ends
-        if resource is not None:
-            other = [pair for pair in asked if resource.attributes.get(pair[0]) != pair[1]]
-            if other:
-                _say(WITHIN, ", ".join(f"{name}={value!r}" for name, value in other))
+        with guard:  # spans of the program's own and of others begin here too
+            _place(span, parent_context)
+
+
+def _place(span: Span, parent_context: Context | None) -> None:
+    context = get_current() if parent_context is None else parent_context
+    parent = trace.get_current_span(context)
+    resource = parent.resource if isinstance(parent, ReadableSpan) else None
+    asked = tuple((name, context[key]) for key, name in ATTRIBUTES.items() if key in context)
+    if resource is None and asked:
+        resource = _placed(span.resource, asked)
+    if isinstance(resource, Placed):
+        span._resource = resource  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the SDK has no other way, and reads it there as a span ends
+    if resource is not None:
+        other = [pair for pair in asked if resource.attributes.get(pair[0]) != pair[1]]
+        if other:
+            _say(WITHIN, ", ".join(f"{name}={value!r}" for name, value in other))
 
 
 @lru_cache(maxsize=1024)  # a service may have a project for each of its customers

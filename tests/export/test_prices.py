@@ -117,6 +117,12 @@ def test_of_no_call() -> None:
     assert cost(ReadableSpan("attempt")) is None
 
 
+@pytest.mark.parametrize("start", [10**21, 10**30])
+def test_a_time_that_is_none(start: int) -> None:
+    """A call at a time that no calendar has cost nothing that is known."""
+    assert cost(ReadableSpan("ChatCompletion", attributes=span({}).attributes, start_time=start)) is None
+
+
 def test_a_call_that_was_traced(captured: CapturedSpans) -> None:
     """The span of a call of OpenAI's API says all that its cost is told by."""
     with api.client(api.whole()) as client:

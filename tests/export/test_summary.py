@@ -321,7 +321,9 @@ def test_spans_that_are_in_each_other() -> None:
     assert sorted(row.tool for row in found.rows) == ["first", "second", "third"]
 
 
-@pytest.mark.parametrize("value", [("a", "b"), ["a"], True, math.nan, -1], ids=str)
+@pytest.mark.parametrize(
+    "value", [("a", "b"), ["a"], True, math.nan, math.inf, -1, 10**400], ids=lambda value: str(value)[:9]
+)
 def test_attributes_of_other_types(value: object) -> None:
     """What another program wrote under the same names, in whatever type, is not taken for what it is not."""
     names = (
@@ -360,6 +362,17 @@ def test_beyond_the_most() -> None:
 
     assert kept == [True, True, False, False, False, True]
     assert (found.name, found.steps, found.tokens, len(found.rows)) == ("root", 5, 50, 2)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(OK, "OK"), (UNSET, "INCOMPLETE")], ids=["OK", "unset"])
+def test_an_exception_that_was_dealt_with(status: Status, expected: str) -> None:
+    """A step that says that it went well did so, whatever exception it has recorded."""
+    recorder = Recorder()
+    step = recorder.begin("step", 0, CHAIN)
+    step.record_exception(KeyError("a"))
+    recorder.end(step, 1, status)
+
+    assert [row.status for row in summarize(recorder.spans).rows] == [expected]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
-from spanglass.calls.arguments import MANY, data_of, told, told_arguments, told_items
+from spanglass.calls.arguments import MANY, Telling, told, told_arguments, told_items
 from spanglass.calls.failure import read_failure
 from spanglass.calls.tracing import Tracing
 from spanglass.calls.unfinished import collecting, drain, hold, lose, lost, release
@@ -161,8 +161,9 @@ class Steps(Work):
         with guard:
             self._count += 1
             if self._room > 0 and self._span.is_recording():
-                self._room -= 1 + (len(item) if isinstance(item, str) else self._tracing.limits.text // MANY)
-                self._items.append(data_of(item))  # as it is now
+                telling = Telling(self._tracing.limits, self._room)
+                self._items.append(telling.data(item))  # as it is now
+                self._room = telling.room - (0 if issubclass(type(item), str) else self._tracing.limits.text // MANY)
         return item
 
     def _complete(self, outcome: str, error: BaseException | None) -> None:
@@ -213,5 +214,6 @@ def begin(kind: type[Work], tracing: Tracing, record: Record, context: Context, 
     clean(attributes)
     span = tracing.tracer.start_span(record.name, context, attributes=attributes, start_time=record.start)
     if span.is_recording():
-        record.input_value, record.input_mime = told_arguments(given, tracing.limits)
+        with guard:  # the span has begun, and is to end
+            record.input_value, record.input_mime = told_arguments(given, tracing.limits)
     return kind(tracing, record, span, context, origin)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from itertools import count
-from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -15,6 +14,7 @@ from opentelemetry.trace import StatusCode
 from spanglass.export.prices import cost
 from spanglass.export.sizes import copied
 from spanglass.export.words import one_line
+from spanglass.plain import LARGEST
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
@@ -138,7 +138,7 @@ def text_of(attributes: Attributes, name: str) -> str | None:
 
 def _number(attributes: Attributes, name: str) -> float | None:
     value = attributes.get(name)
-    return value if isinstance(value, int | float) and isfinite(value) else None
+    return value if isinstance(value, int | float) and abs(value) < LARGEST else None
 
 
 def status_of(span: ReadableSpan) -> str:
@@ -148,7 +148,8 @@ def status_of(span: ReadableSpan) -> str:
     if span.status.status_code is StatusCode.ERROR:
         return "FAILED"
     outcome = (span.attributes or {}).get(own.SPANGLASS_STREAM_OUTCOME)
-    cancelled = any(event.name == otel.EXCEPTION for event in span.events)
+    succeeded = span.status.status_code is StatusCode.OK  # whatever else it has met on the way
+    cancelled = not succeeded and any(event.name == otel.EXCEPTION for event in span.events)
     return "OK" if outcome in COMPLETE and not cancelled else "INCOMPLETE"
 
 

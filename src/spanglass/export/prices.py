@@ -67,8 +67,9 @@ def cost(span: ReadableSpan) -> Decimal | None:
     prices = _prices()
     if prices is None:
         return None
-    when = datetime.fromtimestamp((span.start_time or 0) / 1e9, timezone.utc)
-    with suppress(LookupError, ValueError):  # a model that is not known, and counts that contradict each other
+    # A model that is not known, counts that contradict each other, and a time that is none.
+    with suppress(LookupError, ValueError, OverflowError):
+        when = datetime.fromtimestamp((span.start_time or 0) / 1e9, timezone.utc)
         return _cost(prices, provider, model, usage, when, _tier(attributes))
     return None
 
