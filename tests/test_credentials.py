@@ -28,6 +28,7 @@ KEY = "a1b2c3d4e5f60718293a4b5c6d7e8f90"  # no pattern knows it
         ("key sk-abcd********wxyz!", f"key {HIDDEN}!"),
         ("gsk_0123456789abcdef and xai-0123456789abcdef", f"{HIDDEN} and {HIDDEN}"),
         ("AKIAIOSFODNN7EXAMPLE AIza" + "x" * 35, f"{HIDDEN} {HIDDEN}"),
+        (f"ghp_{'x' * 36} hf_{'x' * 34} xoxb-1-abcdefghij", f"{HIDDEN} {HIDDEN} {HIDDEN}"),
         ("a token eyJhbGciOiJI.eyJzdWIi.c2ln here", f"a token {HIDDEN} here"),
         ("{'Authorization': 'Bearer x'}", f"{{'Authorization': 'Bearer {HIDDEN}'}}"),
         ('{"authorization": "Basic dTpw", "n": 1}', f'{{"authorization": "Basic {HIDDEN}", "n": 1}}'),

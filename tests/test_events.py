@@ -17,7 +17,7 @@ RATIOS: Final = {
     "40 messages": 1.47,
     "unsampled call": 2.3,
     "failed call": 1.65,
-    "function with @trace": 2,
+    "function with @trace": 2.1,
 }
 CHUNKS: Final = ("stream chunk", "stream chunk, async", "unsampled chunk", "unsampled chunk, async")
 NAMES: Final = (*RATIOS, *CHUNKS, "panel noted", "panel printed")

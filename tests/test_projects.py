@@ -161,6 +161,19 @@ print(json.dumps([row[1] for row in told()]))
     assert ({*rows} <= {"own"}, ELSEWHERE) == (True, said)
 
 
+def test_a_span_of_another_provider_around_it() -> None:
+    """A span of another provider's decides nothing: what is inside keeps the resource of its own provider."""
+    script = f"""
+{FOREIGN}
+pipeline = configure(project="shop", keep=100)
+billing()
+with provider.get_tracer("web").start_as_current_span("GET /"): plain()
+print(json.dumps([row[:2] for row in told()]))
+"""
+
+    assert ([["plain", "billing"], ["billing", "billing"], ["plain", "shop"]], "") == run(script)
+
+
 def test_captured_spans(captured: CapturedSpans) -> None:
     """A test of a program sees which project a trace is in."""
     with using(environment="test"):

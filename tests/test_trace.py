@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -21,11 +23,13 @@ from openinference.instrumentation import get_attributes_from_context, using_att
 from opentelemetry import trace as otel
 from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanKind
 
 from otlp_receivers import http_receiver
 from spanglass import trace, using, wrap_openai
+from spanglass.calls import unfinished
+from spanglass.calls.work import Steps, Work
 from spanglass.export.notes import status_of
 from spanglass.testing import CapturedSpans, OpenAIServer
 
@@ -631,6 +635,95 @@ def test_async_generators_that_a_loop_closes(captured: CapturedSpans, caplog: py
     assert [] == caplog.messages
 
 
+@types.coroutine
+def pause() -> Generator[None, None, None]:
+    """Wait for whoever drives a coroutine."""
+    yield
+
+
+def test_closed_in_another_context(captured: CapturedSpans) -> None:
+    """A coroutine that is closed elsewhere than it was started leaves what is current there, and is cancelled."""
+
+    @trace
+    async def wait() -> None:
+        await pause()
+
+    coroutine: Any = wait()
+    copy_context().run(coroutine.send, None)
+    with captured.provider.get_tracer("test").start_as_current_span("around") as around:
+        coroutine.close()
+        assert otel.get_current_span() is around
+
+    assert [("around", "UNSET"), ("wait", "UNSET")] == sorted(
+        (span.name, span.status.status_code.name) for span in captured.spans
+    )
+
+
+def test_a_generator_that_is_cancelled(captured: CapturedSpans) -> None:
+    """An async generator whose task is cancelled says so."""
+
+    @trace
+    async def steps() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.sleep(60)
+
+    async def cancel() -> None:
+        task = asyncio.ensure_future(collected(steps()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+
+    assert [("cancelled", "[1]")] == [
+        (said(span, "spanglass.stream.outcome"), said(span, "output.value")) for span in captured.spans
+    ]
+
+
+class Watching(SpanProcessor):
+    """Notes for each span that ends whether the garbage collector is at work."""
+
+    def __init__(self) -> None:
+        self.collecting: list[bool] = []
+
+    def on_end(self, span: ReadableSpan) -> None:  # noqa: ARG002 - the SDK's signature
+        """Note it."""
+        self.collecting.append(unfinished.collecting())
+
+
+def test_collection_ends_nothing(captured: CapturedSpans) -> None:
+    """A generator or a coroutine that the garbage collector closes has its span ended soon after, not by it."""
+    watching = Watching()
+    captured.provider.add_span_processor(watching)
+
+    @trace
+    async def wait() -> None:
+        await pause()
+
+    in_a_cycle(trace(count)(3))
+    coroutine: Any = wait()
+    coroutine.send(None)
+    cycle = [coroutine]
+    cycle.append(cycle)
+    del cycle, coroutine
+    gc.collect()
+
+    assert (2, [False, False]) == (len(captured.spans), watching.collecting)
+
+
+def test_nothing_is_kept(captured: CapturedSpans) -> None:
+    """Of a run that is over nothing is held."""
+    trace(add)(1)
+    list(trace(count)(2))
+    with suppress(Refused):
+        trace(raising)()
+    gc.collect()
+
+    assert (3, []) == (len(captured.spans), [each for each in gc.get_objects() if type(each) in {Work, Steps}])
+
+
 def test_never_started(captured: CapturedSpans) -> None:
     """A generator that never runs is no span, and neither is a coroutine that is closed unawaited."""
     trace(count)(3)
@@ -740,14 +833,14 @@ def test_faults_of_ours(captured: CapturedSpans, monkeypatch: pytest.MonkeyPatch
         with monkeypatch.context() as patch:
             patch.setattr(f"spanglass.decorator.{place}", broken)
             assert "a" == trace(work)("a")
-    for place in ("told", "told_items", "read_failure"):
+    for place in ("told", "told_arguments", "told_items", "read_failure"):
         with monkeypatch.context() as patch:
             patch.setattr(f"spanglass.calls.work.{place}", broken)
             assert ("a", [0, 1]) == (trace(work)("a"), list(trace(count)(2)))
             with pytest.raises(Refused):
                 trace(fail)("a")
 
-    assert 9 == len(captured.spans)
+    assert 12 == len(captured.spans)
 
 
 REFUSALS: list[tuple[Callable[[], Any], type[Exception], str]] = [
@@ -775,6 +868,31 @@ def test_mistakes(attempt: Callable[[], Any], kind: type[Exception], message: st
     """What cannot be decorated or is no kind is refused where it is written, with what to do."""
     with pytest.raises(kind, match=message):
         attempt()
+
+
+FORKED = """
+import os, sys
+from spanglass import configure, trace
+pipeline = configure(endpoint=sys.argv[1])
+@trace
+def outer():
+    child = os.fork()
+    if child == 0:
+        inner()
+        return
+    os.waitpid(child, 0)
+@trace
+def inner(): pass
+outer()
+"""
+
+
+def test_a_fork_within_a_function() -> None:
+    """A function that forks is one span, its parent process's; what the child does is inside it."""
+    with http_receiver() as received:
+        subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED, received.url], timeout=60, check=True)  # noqa: S603 - ours
+
+    assert ["inner", "outer"] == sorted(received.spans)
 
 
 AT_THE_END = """

@@ -358,6 +358,29 @@ def test_a_redactor_sees_messages() -> None:
     assert both("the ***") == values_of(span)
 
 
+def test_a_redactor_that_leaves_nothing() -> None:
+    """Where a redactor takes a text out, a mark stands in its place, as text."""
+
+    def redactor(record: Record) -> None:
+        for message in [*(record.input_messages or ()), *(record.output_messages or ())]:
+            message.content = None
+
+    with captured_spans(redactor=redactor) as captured:
+        trace(lambda value: {"value": value})(1)
+    (span,) = captured.spans
+
+    assert both("__REDACTED__") == values_of(span)
+
+
+def test_very_many_values(captured: CapturedSpans) -> None:
+    """Of values within values ten thousand are told, and how many more there are."""
+    trace(lambda rows: len(rows))([[0] * 200] * 100)  # noqa: PLW0108 - a lambda has a parameter's name
+    (span,) = captured.spans
+    rows = json.loads(said(span, "input.value"))["rows"]
+
+    assert (len(rows), "… 50 more") == (51, rows[-1])
+
+
 def test_long_values() -> None:
     """A text or a medium that is too long is cut or told by its size, as in a call."""
     with captured_spans(max_span_bytes=16_384) as captured:

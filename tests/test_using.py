@@ -88,3 +88,9 @@ def test_a_block_that_is_left_by_an_exception() -> None:
             raise error
 
     assert get_current() is before
+
+
+def test_one_tag() -> None:
+    """A text is one tag."""
+    with using(tags="beta"):
+        assert {"tag.tags": ["beta"]} == dict(get_attributes_from_context())

@@ -79,8 +79,8 @@ def configure(  # noqa: PLR0913 - one option each, all by name
     elsewhere = file is not None or _count(keep) > 0 or console is True
     shipped = _wanted(os.environ) and (_addressed(os.environ, endpoint, protocol, headers) or not elsewhere)
     target = resolve(endpoint, protocol, headers) if shipped else None
+    shown = wanted(console) and not disabled()
     written = trace_file(file) if file is not None and not disabled() else None
-    shown = not disabled() and wanted(console)
     with _lock:
         pipeline = _pipeline(_resource_of(service, project, environment))
         if shown and (console is True or pipeline.takes_processors):

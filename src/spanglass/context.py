@@ -41,7 +41,7 @@ def said(  # noqa: PLR0913 - one option each, all by name
         oi.SESSION_ID: session,
         oi.USER_ID: user,
         oi.METADATA: None if metadata is None else encode(metadata),
-        oi.TAG_TAGS: None if tags is None else list(tags),
+        oi.TAG_TAGS: [tags] if isinstance(tags, str) else None if tags is None else list(tags),
         oi.LLM_PROMPT_TEMPLATE_TEMPLATE: template.get("template"),
         oi.LLM_PROMPT_TEMPLATE_VARIABLES: None if variables is None else encode(variables),
         oi.LLM_PROMPT_TEMPLATE_VERSION: template.get("version"),
@@ -91,14 +91,12 @@ def using(  # noqa: PLR0913 - one option each, all by name
     )
     before, inside = get_current(), with_said(known)
     attach(inside)
+    elsewhere = False
     try:
         yield
-    except GeneratorExit:
-        # A generator that was left may be closed in another context, which knows nothing of this one.
-        if get_current() is inside:
+    except GeneratorExit:  # of a generator that was left, maybe closed in a context that knows nothing of this one
+        elsewhere = get_current() is not inside
+        raise
+    finally:
+        if not elsewhere:
             attach(before)
-        raise
-    except BaseException:
-        attach(before)
-        raise
-    attach(before)

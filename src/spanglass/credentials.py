@@ -22,6 +22,7 @@ _FORMS = re.compile(
     | (?<![A-Za-z0-9])(?:
         (?:(?:sk|gsk|xai)[-_]|sess-)[\w*-]{8,}                  # OpenAI and its kin, also half masked by the provider
         | AIza[\w-]{35} | (?:AKIA|ASIA)[A-Z0-9]{16}             # Google, AWS
+        | (?:gh[a-z]_|hf_)[A-Za-z0-9]{30,} | xox[a-z]-[\w-]{10,}  # GitHub, Hugging Face, Slack
     )
     | (?<![\w.-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*                   # JSON web tokens
     """,

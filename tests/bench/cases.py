@@ -118,5 +118,5 @@ def cases() -> Generator[tuple[Case, ...]]:
             Case("failed call", 600, _failing(stack)),
             Case("function with @trace", 235, _function),
             Case("panel noted", 800, small, panel=True, within=True),
-            Case("panel printed", 1600, small, panel=True),
+            Case("panel printed", 1650, small, panel=True),
         )

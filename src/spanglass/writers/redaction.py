@@ -82,6 +82,8 @@ def redact_values_by(redactor: Callable[[Record], object], record: Record) -> No
     redact_by(redactor, record)
     record.input_value = _value(sent, record.input_messages)
     record.output_value = _value(received, record.output_messages)
+    record.input_mime = "text/plain" if record.input_value == REDACTED else record.input_mime
+    record.output_mime = "text/plain" if record.output_value == REDACTED else record.output_mime
     record.input_messages = record.output_messages = None
 
 
