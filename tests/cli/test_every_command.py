@@ -30,6 +30,7 @@ PATHS = [("~nobody-of-that-name/a", "No such file or directory"), (LONG, "File n
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command[0]))
 def test_paths_that_lead_nowhere(command: tuple[str, ...]) -> None:
     """Of a path that leads to no file that one may read, one sentence says why."""
+    run(*command, "--help")  # what it imports may lie where only we may read
     with denied() as folder:
         paths = [*PATHS, (str(folder / "closed" / "file"), "Permission denied")]
         told = [run(*command, path) for path, _ in paths]
