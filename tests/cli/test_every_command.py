@@ -30,14 +30,15 @@ PATHS = [("~nobody-of-that-name/a", "No such file or directory"), (LONG, "File n
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command[0]))
 def test_paths_that_lead_nowhere(command: tuple[str, ...]) -> None:
     """Of a path that leads to no file that one may read, one sentence says why."""
-    run(*command, "--help")  # what it imports may lie where only we may read
+    told = [run(*command, path) for path, _ in PATHS]  # they load the command, which may lie where only we may read
     with denied() as folder:
-        paths = [*PATHS, (str(folder / "closed" / "file"), "Permission denied")]
-        told = [run(*command, path) for path, _ in paths]
+        closed = str(folder / "closed" / "file")
+        told.append(run(*command, closed))
 
-    assert [(1, "", f"Error: {path} cannot be read ({why}): {GIVE}\n") for path, why in paths] == [
-        (each.exit_code, each.stdout, each.stderr.removeprefix("Wrote 0 examples.\n")) for each in told
-    ]
+    assert [
+        (1, "", f"Error: {path} cannot be read ({why}): {GIVE}\n")
+        for path, why in [*PATHS, (closed, "Permission denied")]
+    ] == [(each.exit_code, each.stdout, each.stderr.removeprefix("Wrote 0 examples.\n")) for each in told]
 
 
 def test_an_output_that_leads_nowhere(tmp_path: Path) -> None:
