@@ -25,15 +25,7 @@ class Ran(NamedTuple):
 
 def run(*arguments: object, **variables: str) -> Ran:
     """Run the command with these arguments and variables, for a minute at most."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        [*SPANGLASS, *map(str, arguments)],
-        env={**CLEAN, **variables},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return _ran([*SPANGLASS, *map(str, arguments)], variables)
 
 
 @contextmanager
@@ -60,12 +52,11 @@ def ended(process: "subprocess.Popen[str]") -> Ran:
 
 def program(code: str, **variables: str) -> Ran:
     """Run a program that runs the command in a process that it has changed, likewise."""
-    done = subprocess.run(  # noqa: S603 - a test's own program
-        [sys.executable, "-W", "error", "-c", code],
-        env={**CLEAN, **variables},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
+    return _ran([sys.executable, "-W", "error", "-c", code], variables)
+
+
+def _ran(command: list[str], variables: dict[str, str]) -> Ran:
+    done = subprocess.run(  # noqa: S603 - our own command, or a test's own program
+        command, env={**CLEAN, **variables}, capture_output=True, encoding="utf-8", timeout=60, check=False
     )
     return Ran(done.returncode, done.stdout, done.stderr)
