@@ -1,0 +1,103 @@
+"""LangChain's OpenAI classes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from comparing import Program, taken, traced, untraced, wait
+from langchain_core.messages import BaseMessage, BaseMessageChunk, HumanMessage
+from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
+from pydantic import BaseModel
+from saying import Said
+
+from spanglass.testing import OpenAIServer
+
+HELLO = Said("Hello")
+ASKED = Said(name="weather", arguments='{"city": "Paris"}')
+PARIS = Said('{"name": "Paris", "people": 2}')
+CHOSEN = Said(name="City", arguments='{"name": "Paris", "people": 2}')
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+    people: int
+
+
+@tool  # type: ignore[untyped-decorator]  # it is not here where types are checked
+def weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"It is warm in {city}."
+
+
+def model(base_url: str, **options: Any) -> ChatOpenAI:
+    """Return a model of the server's."""
+    return ChatOpenAI(model="gpt-4o-mini", base_url=base_url, api_key="test", stream_usage=True, **options)
+
+
+def plain(message: BaseMessage) -> dict[str, Any]:
+    """Return a message without the id that the framework makes up."""
+    own: dict[str, Any] = message.model_dump(exclude={"id"})
+    return own
+
+
+def whole(chunks: Sequence[BaseMessageChunk]) -> list[dict[str, Any]]:
+    """Return a stream's messages."""
+    return [plain(chunk) for chunk in chunks]
+
+
+def invoke(base_url: str) -> Any:
+    """Ask."""
+    return plain(model(base_url).invoke("hi"))
+
+
+def ainvoke(base_url: str) -> Any:
+    """Ask in an event loop."""
+    return plain(wait(model(base_url).ainvoke("hi")))
+
+
+def stream(base_url: str) -> Any:
+    """Ask for a stream."""
+    return whole([*model(base_url).stream("hi")])
+
+
+def astream(base_url: str) -> Any:
+    """Ask for a stream in an event loop."""
+    return whole(wait(taken(model(base_url).astream("hi"))))
+
+
+def tools(base_url: str) -> Any:
+    """Let the model call a tool, and answer."""
+    asking = model(base_url).bind_tools([weather])
+    question = HumanMessage("How is the weather in Paris?")
+    asked = asking.invoke([question])
+    results = [weather.invoke(wanted) for wanted in asked.tool_calls]
+    return [plain(message) for message in (asked, *results, asking.invoke([question, asked, *results]))]
+
+
+def structured(method: str) -> Program:
+    """Ask for an object."""
+
+    def program(base_url: str) -> Any:
+        return model(base_url).with_structured_output(City, method=method).invoke("Paris?")
+
+    return program
+
+
+CASES: dict[str, tuple[Program, list[Said]]] = {
+    "invoke": (invoke, [HELLO]),
+    "ainvoke": (ainvoke, [HELLO]),
+    "stream": (stream, [HELLO]),
+    "astream": (astream, [HELLO]),
+    "tools": (tools, [ASKED, HELLO]),
+    "structured, json_schema": (structured("json_schema"), [PARIS]),
+    "structured, function_calling": (structured("function_calling"), [CHOSEN]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_calls(case: str, server: OpenAIServer) -> None:
+    """Each call of the framework's has one whole span, and nothing else changes."""
+    assert untraced(server, *CASES[case]) == traced(server, *CASES[case])

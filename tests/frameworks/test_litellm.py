@@ -1,0 +1,96 @@
+"""LiteLLM, which calls OpenAI through the SDK."""
+
+from typing import Any
+
+import litellm
+import pytest
+from comparing import Program, taken, traced, untraced, wait
+from pydantic import BaseModel
+from saying import Said
+
+from spanglass.testing import OpenAIServer
+
+HELLO = Said("Hello")
+ASKED = Said(name="weather", arguments='{"city": "Paris"}')
+PARIS = Said('{"name": "Paris", "people": 2}')
+QUESTION = {"role": "user", "content": "How is the weather in Paris?"}
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+    people: int
+
+
+def asking(base_url: str, **more: Any) -> dict[str, Any]:
+    """Return what a call is given."""
+    return {"model": "openai/gpt-4o-mini", "api_base": base_url, "api_key": "test", "messages": [QUESTION], **more}
+
+
+def plain(answer: Any) -> Any:
+    """Return an answer without the time and id that the framework makes up."""
+    return answer.model_dump(exclude={"created", "id"})
+
+
+def completion(base_url: str) -> Any:
+    """Ask."""
+    return plain(litellm.completion(**asking(base_url)))
+
+
+def acompletion(base_url: str) -> Any:
+    """Ask in an event loop."""
+    return plain(wait(litellm.acompletion(**asking(base_url))))
+
+
+def streamed(base_url: str) -> Any:
+    """Ask for a stream."""
+    stream = litellm.completion(**asking(base_url, stream=True, stream_options={"include_usage": True}))
+    return [plain(chunk) for chunk in stream]
+
+
+def astreamed(base_url: str) -> Any:
+    """Ask for a stream in an event loop."""
+
+    async def chunks() -> list[Any]:
+        options = {"stream": True, "stream_options": {"include_usage": True}}
+        return await taken(await litellm.acompletion(**asking(base_url, **options)))
+
+    return [plain(chunk) for chunk in wait(chunks())]
+
+
+def tools(base_url: str) -> Any:
+    """Let the model call a tool, and answer."""
+    asked = litellm.completion(**asking(base_url, tools=[WEATHER]))
+    message = asked.choices[0].message
+    result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "It is warm."}
+    answer = litellm.completion(**asking(base_url, tools=[WEATHER], messages=[QUESTION, message, result]))
+    return [plain(asked), plain(answer)]
+
+
+def structured(base_url: str) -> Any:
+    """Ask for an object."""
+    return plain(litellm.completion(**asking(base_url, response_format=City)))
+
+
+CASES: dict[str, tuple[Program, list[Said]]] = {
+    "completion": (completion, [HELLO]),
+    "acompletion": (acompletion, [HELLO]),
+    "completion, streamed": (streamed, [HELLO]),
+    "acompletion, streamed": (astreamed, [HELLO]),
+    "tools": (tools, [ASKED, HELLO]),
+    "structured": (structured, [PARIS]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_calls(case: str, server: OpenAIServer) -> None:
+    """Each call of the framework's has one whole span, and nothing else changes."""
+    assert untraced(server, *CASES[case]) == traced(server, *CASES[case])
