@@ -18,7 +18,9 @@ def test_each_has_its_files() -> None:
     """Every framework has its tests and its constraints, and there are no others."""
     files = {path.name for pattern in ("test_*.py", "constraints-*.txt") for path in HERE.glob(pattern)}
 
-    assert {name for framework in FRAMEWORKS for name in (module_of(framework), constraints_of(framework).name)} == files
+    assert {
+        name for framework in FRAMEWORKS for name in (module_of(framework), constraints_of(framework).name)
+    } == files
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)

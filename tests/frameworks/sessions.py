@@ -18,6 +18,8 @@ from stacks import FRAMEWORKS, PYTHON, environment, module_of
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CACHE = Path(os.environ.get("SPANGLASS_FRAMEWORKS") or Path.home() / ".cache/spanglass/frameworks")
+# What has a framework ask nobody on the network.
+ALONE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
 
 
 @nox.session(venv_backend="none")
@@ -34,6 +36,6 @@ def framework(session: nox.Session, name: str) -> None:
         *("-m", "pytest", "-q", "-p", "no:cacheprovider"),
         *("-W", "ignore::ResourceWarning"),  # of the clients that frameworks leave open
         *(session.posargs or [str(HERE / module_of(name))]),
-        env={"PYTHONPATH": imports(ROOT, Path(session.create_tmp())), "SPANGLASS_FRAMEWORK": name},
+        env={"PYTHONPATH": imports(ROOT, Path(session.create_tmp())), "SPANGLASS_FRAMEWORK": name, **ALONE},
         external=True,
     )

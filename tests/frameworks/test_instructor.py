@@ -80,6 +80,7 @@ CASES: dict[str, tuple[Program, list[Said]]] = {
     "create": (create, [PARIS]),
     "acreate": (acreate, [PARIS]),
     "create, as JSON": (mode(instructor.Mode.JSON), [TEXT]),
+    "create, Responses API": (mode(instructor.Mode.RESPONSES_TOOLS), [PARIS]),
     "create, asked anew": (again, [WRONG, PARIS]),
     "create_with_completion": (with_completion, [PARIS]),
     "create_partial": (partial, [PARIS]),

@@ -1,13 +1,14 @@
 """LangChain's OpenAI classes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 from comparing import Program, taken, traced, untraced, wait
 from langchain_core.messages import BaseMessage, BaseMessageChunk, HumanMessage
 from langchain_core.tools import tool
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 from saying import Said
 
@@ -48,52 +49,74 @@ def whole(chunks: Sequence[BaseMessageChunk]) -> list[dict[str, Any]]:
     return [plain(chunk) for chunk in chunks]
 
 
-def invoke(base_url: str) -> Any:
+def invoke(base_url: str, **options: Any) -> Any:
     """Ask."""
-    return plain(model(base_url).invoke("hi"))
+    return plain(model(base_url, **options).invoke("hi"))
 
 
-def ainvoke(base_url: str) -> Any:
+def ainvoke(base_url: str, **options: Any) -> Any:
     """Ask in an event loop."""
-    return plain(wait(model(base_url).ainvoke("hi")))
+    return plain(wait(model(base_url, **options).ainvoke("hi")))
 
 
-def stream(base_url: str) -> Any:
+def stream(base_url: str, **options: Any) -> Any:
     """Ask for a stream."""
-    return whole([*model(base_url).stream("hi")])
+    return whole([*model(base_url, **options).stream("hi")])
 
 
-def astream(base_url: str) -> Any:
+def astream(base_url: str, **options: Any) -> Any:
     """Ask for a stream in an event loop."""
-    return whole(wait(taken(model(base_url).astream("hi"))))
+    return whole(wait(taken(model(base_url, **options).astream("hi"))))
 
 
-def tools(base_url: str) -> Any:
+def tools(base_url: str, **options: Any) -> Any:
     """Let the model call a tool, and answer."""
-    asking = model(base_url).bind_tools([weather])
+    asking = model(base_url, **options).bind_tools([weather])
     question = HumanMessage("How is the weather in Paris?")
     asked = asking.invoke([question])
     results = [weather.invoke(wanted) for wanted in asked.tool_calls]
     return [plain(message) for message in (asked, *results, asking.invoke([question, asked, *results]))]
 
 
-def structured(method: str) -> Program:
+def structured(base_url: str, method: str = "json_schema", **options: Any) -> Any:
     """Ask for an object."""
-
-    def program(base_url: str) -> Any:
-        return model(base_url).with_structured_output(City, method=method).invoke("Paris?")
-
-    return program
+    return model(base_url, **options).with_structured_output(City, method=method).invoke("Paris?")
 
 
-CASES: dict[str, tuple[Program, list[Said]]] = {
+def embeddings(base_url: str) -> OpenAIEmbeddings:
+    """Return a model of embeddings of the server's, which sends texts and not their tokens."""
+    return OpenAIEmbeddings(
+        model="text-embedding-3-small", base_url=base_url, api_key="test", check_embedding_ctx_length=False
+    )
+
+
+def embed(base_url: str) -> Any:
+    """Ask for vectors."""
+    return [embeddings(base_url).embed_query("hi"), embeddings(base_url).embed_documents(["one", "two"])]
+
+
+def aembed(base_url: str) -> Any:
+    """Ask for a vector in an event loop."""
+    return wait(embeddings(base_url).aembed_query("hi"))
+
+
+CHATS: dict[str, tuple[Callable[..., Any], list[Said]]] = {
     "invoke": (invoke, [HELLO]),
     "ainvoke": (ainvoke, [HELLO]),
     "stream": (stream, [HELLO]),
     "astream": (astream, [HELLO]),
     "tools": (tools, [ASKED, HELLO]),
-    "structured, json_schema": (structured("json_schema"), [PARIS]),
-    "structured, function_calling": (structured("function_calling"), [CHOSEN]),
+    "structured": (structured, [PARIS]),
+}
+CASES: dict[str, tuple[Program, list[Said]]] = {
+    **CHATS,
+    **{
+        f"{name}, Responses API": (partial(program, use_responses_api=True), answers)
+        for name, (program, answers) in CHATS.items()
+    },
+    "structured, by a tool": (partial(structured, method="function_calling"), [CHOSEN]),
+    "embed": (embed, [HELLO, HELLO]),
+    "aembed": (aembed, [HELLO]),
 }
 
 

@@ -80,6 +80,18 @@ def structured(base_url: str) -> Any:
     return plain(litellm.completion(**asking(base_url, response_format=City)))
 
 
+def embeddings(base_url: str) -> Any:
+    """Ask for vectors."""
+    given = {"model": "openai/text-embedding-3-small", "api_base": base_url, "api_key": "test"}
+    return litellm.embedding(**given, input=["one", "two"]).model_dump()
+
+
+def aembeddings(base_url: str) -> Any:
+    """Ask for vectors in an event loop."""
+    given = {"model": "openai/text-embedding-3-small", "api_base": base_url, "api_key": "test"}
+    return wait(litellm.aembedding(**given, input=["one", "two"])).model_dump()
+
+
 CASES: dict[str, tuple[Program, list[Said]]] = {
     "completion": (completion, [HELLO]),
     "acompletion": (acompletion, [HELLO]),
@@ -87,6 +99,8 @@ CASES: dict[str, tuple[Program, list[Said]]] = {
     "acompletion, streamed": (astreamed, [HELLO]),
     "tools": (tools, [ASKED, HELLO]),
     "structured": (structured, [PARIS]),
+    "embedding": (embeddings, [HELLO]),
+    "aembedding": (aembeddings, [HELLO]),
 }
 
 
@@ -94,3 +108,24 @@ CASES: dict[str, tuple[Program, list[Said]]] = {
 def test_calls(case: str, server: OpenAIServer) -> None:
     """Each call of the framework's has one whole span, and nothing else changes."""
     assert untraced(server, *CASES[case]) == traced(server, *CASES[case])
+
+
+def responses(base_url: str) -> Any:
+    """Ask for a response."""
+    given = {"model": "openai/gpt-4o-mini", "api_base": base_url, "api_key": "test"}
+    return litellm.responses(**given, input="hi").output_text
+
+
+def aresponses(base_url: str) -> Any:
+    """Ask for a response in an event loop."""
+    given = {"model": "openai/gpt-4o-mini", "api_base": base_url, "api_key": "test"}
+    return wait(litellm.aresponses(**given, input="hi")).output_text
+
+
+@pytest.mark.parametrize("program", [responses, aresponses])
+def test_around_the_sdk(program: Program, server: OpenAIServer) -> None:
+    """What the framework sends by an HTTP client of its own is not seen, and stays what it was."""
+    bare = untraced(server, program, [HELLO])
+
+    assert bare._replace(spans=[]) == traced(server, program, [HELLO])
+    assert ("Hello", ["/v1/responses"]) == (bare.result, [request.path for request in bare.requests])
