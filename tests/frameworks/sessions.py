@@ -18,8 +18,8 @@ from stacks import FRAMEWORKS, PYTHON, environment, module_of
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CACHE = Path(os.environ.get("SPANGLASS_FRAMEWORKS") or Path.home() / ".cache/spanglass/frameworks")
-# What has a framework ask nobody on the network.
-ALONE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
+# What keeps a framework from asking others on the network.
+ALONE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 
 
 @nox.session(venv_backend="none")

@@ -1,15 +1,18 @@
 """Instructor around the SDK's clients."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import instructor
 import openai
 import pytest
 from comparing import Program, taken, traced, untraced, wait
+from counting import counted, due, others
+from openinference.instrumentation.instructor import InstructorInstrumentor
 from pydantic import BaseModel
 from saying import Said
 
-from spanglass.testing import OpenAIServer
+from spanglass.testing import CapturedSpans, OpenAIServer
 
 PARIS = Said(name="City", arguments='{"name": "Paris", "people": 2}')
 WRONG = Said(name="City", arguments='{"name": "Paris", "people": "many"}')
@@ -28,6 +31,8 @@ ASK: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Paris?"}],
     "response_model": City,
 }
+
+COUNTED: dict[str, Any] = {"stream_options": {"include_usage": True}}
 
 
 def client(base_url: str, mode: Any = instructor.Mode.TOOLS) -> Any:
@@ -68,12 +73,12 @@ def with_completion(base_url: str) -> Any:
 
 def partial(base_url: str) -> Any:
     """Ask for an object as it grows."""
-    return [city.model_dump() for city in client(base_url).create_partial(**ASK)]
+    return [city.model_dump() for city in client(base_url).create_partial(**ASK, **COUNTED)]
 
 
 def apartial(base_url: str) -> Any:
     """Ask for an object as it grows, in an event loop."""
-    return [city.model_dump() for city in wait(taken(aclient(base_url).create_partial(**ASK)))]
+    return [city.model_dump() for city in wait(taken(aclient(base_url).create_partial(**ASK, **COUNTED)))]
 
 
 CASES: dict[str, tuple[Program, list[Said]]] = {
@@ -92,3 +97,21 @@ CASES: dict[str, tuple[Program, list[Said]]] = {
 def test_calls(case: str, server: OpenAIServer) -> None:
     """Each call of the framework's has one whole span, and nothing else changes."""
     assert untraced(server, *CASES[case]) == traced(server, *CASES[case])
+
+
+@pytest.fixture
+def theirs(captured: CapturedSpans) -> Iterator[CapturedSpans]:
+    """Turn on the framework's own instrumentor beside ours."""
+    instrumentor = InstructorInstrumentor()
+    instrumentor.instrument(tracer_provider=captured.provider)
+    yield captured
+    instrumentor.uninstrument()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "embed" not in case])
+def test_tokens(case: str, server: OpenAIServer, theirs: CapturedSpans) -> None:
+    """Beside the framework's own instrumentor, the tokens of each call are counted once."""
+    untraced(server, *CASES[case])
+
+    assert due(theirs.spans) == counted(theirs.spans)
+    assert others(theirs.spans) == {"openinference.instrumentation.instructor"}

@@ -1,18 +1,22 @@
 """LangChain's OpenAI classes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import openai
 import pytest
 from comparing import Program, taken, traced, untraced, wait
+from counting import Tokens, counted, due, others
 from langchain_core.messages import BaseMessage, BaseMessageChunk, HumanMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from openinference.instrumentation.langchain import LangChainInstrumentor
 from pydantic import BaseModel
 from saying import Said
 
-from spanglass.testing import OpenAIServer
+from spanglass import wrap_openai
+from spanglass.testing import CapturedSpans, OpenAIServer
 
 HELLO = Said("Hello")
 ASKED = Said(name="weather", arguments='{"city": "Paris"}')
@@ -124,3 +128,36 @@ CASES: dict[str, tuple[Program, list[Said]]] = {
 def test_calls(case: str, server: OpenAIServer) -> None:
     """Each call of the framework's has one whole span, and nothing else changes."""
     assert untraced(server, *CASES[case]) == traced(server, *CASES[case])
+
+
+@pytest.fixture
+def theirs(captured: CapturedSpans) -> Iterator[CapturedSpans]:
+    """Turn on the framework's own instrumentor beside ours."""
+    instrumentor = LangChainInstrumentor()
+    instrumentor.instrument(tracer_provider=captured.provider)
+    yield captured
+    instrumentor.uninstrument()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "embed" not in case])
+def test_tokens(case: str, server: OpenAIServer, theirs: CapturedSpans) -> None:
+    """The framework's own instrumentor shows no span of a call while it is made: the tokens are counted twice."""
+    untraced(server, *CASES[case])
+
+    once = due(theirs.spans)
+    assert Tokens(2 * once.prompt, 2 * once.completion) == counted(theirs.spans)
+    assert others(theirs.spans) == {"openinference.instrumentation.langchain"}
+
+
+def test_tokens_of_one_client(server: OpenAIServer) -> None:
+    """Where it stays, and `wrap_openai` traces the clients that are the program's own, the tokens are counted once."""
+    captured = CapturedSpans()
+    instrumentor = LangChainInstrumentor()
+    instrumentor.instrument(tracer_provider=captured.provider)
+    with openai.OpenAI(base_url=server.base_url, api_key="test") as own:
+        client = wrap_openai(own, tracer_provider=captured.provider)
+        client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "hi"}])
+        invoke(server.base_url)
+    instrumentor.uninstrument()
+
+    assert (Tokens(18, 4), Tokens(9, 2)) == (counted(captured.spans), due(captured.spans))

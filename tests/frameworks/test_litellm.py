@@ -1,14 +1,20 @@
 """LiteLLM, which calls OpenAI through the SDK."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import litellm
 import pytest
 from comparing import Program, taken, traced, untraced, wait
+from counting import Tokens, counted, due, others
+from litellm.integrations.opentelemetry import OpenTelemetry, OpenTelemetryConfig
+from openinference.instrumentation.litellm import LiteLLMInstrumentor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from processes import wait_until
 from pydantic import BaseModel
 from saying import Said
 
-from spanglass.testing import OpenAIServer
+from spanglass.testing import CapturedSpans, OpenAIServer
 
 HELLO = Said("Hello")
 ASKED = Said(name="weather", arguments='{"city": "Paris"}')
@@ -110,6 +116,24 @@ def test_calls(case: str, server: OpenAIServer) -> None:
     assert untraced(server, *CASES[case]) == traced(server, *CASES[case])
 
 
+@pytest.fixture
+def theirs(captured: CapturedSpans) -> Iterator[CapturedSpans]:
+    """Turn on the framework's own instrumentor beside ours."""
+    instrumentor = LiteLLMInstrumentor()
+    instrumentor.instrument(tracer_provider=captured.provider)
+    yield captured
+    instrumentor.uninstrument()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "embed" not in case])
+def test_tokens(case: str, server: OpenAIServer, theirs: CapturedSpans) -> None:
+    """Beside the framework's own instrumentor, the tokens of each call are counted once."""
+    untraced(server, *CASES[case])
+
+    assert due(theirs.spans) == counted(theirs.spans)
+    assert others(theirs.spans) == {"openinference.instrumentation.litellm"}
+
+
 def responses(base_url: str) -> Any:
     """Ask for a response."""
     given = {"model": "openai/gpt-4o-mini", "api_base": base_url, "api_key": "test"}
@@ -129,3 +153,13 @@ def test_around_the_sdk(program: Program, server: OpenAIServer) -> None:
 
     assert bare._replace(spans=[]) == traced(server, program, [HELLO])
     assert ("Hello", ["/v1/responses"]) == (bare.result, [request.path for request in bare.requests])
+
+
+def test_tokens_of_its_callback(server: OpenAIServer, captured: CapturedSpans, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The framework's own callback `otel` makes its span when a call is over: the tokens are counted twice."""
+    callback = OpenTelemetry(OpenTelemetryConfig(exporter=InMemorySpanExporter()), tracer_provider=captured.provider)
+    monkeypatch.setattr(litellm, "callbacks", [callback])
+    completion(server.base_url)
+    wait_until(lambda: others(captured.spans) == {"litellm"}, "the callback's span", seconds=30)
+
+    assert (Tokens(18, 4), Tokens(9, 2)) == (counted(captured.spans), due(captured.spans))

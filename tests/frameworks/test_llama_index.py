@@ -1,25 +1,29 @@
 """LlamaIndex's OpenAI classes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 from comparing import Program, taken, traced, untraced, wait
+from counting import Tokens, counted, due, others
 from llama_index.core.llms import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from llama_index.embeddings.openai import OpenAIEmbedding
 from llama_index.llms.openai import OpenAI, OpenAIResponses
+from openinference.instrumentation.llama_index import LlamaIndexInstrumentor
 from pydantic import BaseModel
 from saying import Said
 
-from spanglass.testing import OpenAIServer
+from spanglass.testing import CapturedSpans, OpenAIServer
 
 HELLO = Said("Hello")
 ASKED = Said(name="weather", arguments='{"city": "Paris"}')
 PARIS = Said('{"name": "Paris", "people": 2}')
 QUESTION = [ChatMessage(role="user", content="How is the weather in Paris?")]
+
+COUNTED: dict[Any, dict[str, Any]] = {OpenAI: {"stream_options": {"include_usage": True}}, OpenAIResponses: {}}
 
 
 class City(BaseModel):
@@ -61,14 +65,14 @@ def complete(base_url: str, kind: Any) -> Any:
 
 def stream(base_url: str, kind: Any) -> Any:
     """Ask for a stream."""
-    return [plain(answer) for answer in model(base_url, kind).stream_chat(QUESTION)]
+    return [plain(answer) for answer in model(base_url, kind).stream_chat(QUESTION, **COUNTED[kind])]
 
 
 def astream(base_url: str, kind: Any) -> Any:
     """Ask for a stream in an event loop."""
 
     async def answers() -> list[Any]:
-        return await taken(await model(base_url, kind).astream_chat(QUESTION))
+        return await taken(await model(base_url, kind).astream_chat(QUESTION, **COUNTED[kind]))
 
     return [plain(answer) for answer in wait(answers())]
 
@@ -124,3 +128,26 @@ CASES: dict[str, tuple[Program, list[Said]]] = {
 def test_calls(case: str, server: OpenAIServer) -> None:
     """Each call of the framework's has one whole span, and nothing else changes."""
     assert untraced(server, *CASES[case]) == traced(server, *CASES[case])
+
+
+@pytest.fixture
+def theirs(captured: CapturedSpans) -> Iterator[CapturedSpans]:
+    """Turn on the framework's own instrumentor beside ours."""
+    instrumentor = LlamaIndexInstrumentor()
+    instrumentor.instrument(tracer_provider=captured.provider)
+    yield captured
+    instrumentor.uninstrument()
+
+
+# The framework's span of a stream is no longer current when the SDK is called, and has what the chunks tell of tokens.
+TWICE = ("stream_chat, chat", "astream_chat, chat")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "embed" not in case])
+def test_tokens(case: str, server: OpenAIServer, theirs: CapturedSpans) -> None:
+    """Beside the framework's own instrumentor, the tokens of each call are counted once, but for a stream of a chat."""
+    untraced(server, *CASES[case])
+
+    once, times = due(theirs.spans), 2 if case in TWICE else 1
+    assert Tokens(times * once.prompt, times * once.completion) == counted(theirs.spans)
+    assert others(theirs.spans) == {"openinference.instrumentation.llama_index"}

@@ -1,19 +1,21 @@
 """Pydantic AI."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 from comparing import Program, taken, traced, untraced, wait
+from counting import counted, due, others
 from pydantic import BaseModel
 from pydantic_ai import Agent, Embedder, NativeOutput
 from pydantic_ai.embeddings.openai import OpenAIEmbeddingModel
+from pydantic_ai.models.instrumented import InstrumentationSettings
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 from saying import Said
 
-from spanglass.testing import OpenAIServer
+from spanglass.testing import CapturedSpans, OpenAIServer
 
 HELLO = Said("Hello")
 ASKED = Said(name="weather", arguments='{"city": "Paris"}')
@@ -94,3 +96,20 @@ CASES: dict[str, tuple[Program, list[Said]]] = {
 def test_calls(case: str, server: OpenAIServer) -> None:
     """Each call of the framework's has one whole span, and nothing else changes."""
     assert untraced(server, *CASES[case]) == traced(server, *CASES[case])
+
+
+@pytest.fixture
+def theirs(captured: CapturedSpans) -> Iterator[CapturedSpans]:
+    """Turn on the framework's own instrumentor beside ours."""
+    Agent.instrument_all(InstrumentationSettings(tracer_provider=captured.provider))
+    yield captured
+    Agent.instrument_all(instrument=False)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "embed" not in case])
+def test_tokens(case: str, server: OpenAIServer, theirs: CapturedSpans) -> None:
+    """Beside the framework's own instrumentor, the tokens of each call are counted once."""
+    untraced(server, *CASES[case])
+
+    assert due(theirs.spans) == counted(theirs.spans)
+    assert others(theirs.spans) == {"pydantic-ai"}
