@@ -78,7 +78,7 @@ def test_targets() -> None:
             "readme",
             "pictures",
         },
-        ".ci/run": {"backends", "lint", "types", "test", "test-sdks"},
+        ".ci/run": {"backends", "lint", "types", "test", "test-sdks", "test-frameworks"},
     }
     others = {"install", "test-backends", "phoenix", "mlflow", "backends", "clean"}
     assert set().union(*told.values(), others) == targets()
