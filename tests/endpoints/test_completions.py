@@ -259,7 +259,7 @@ def test_several(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans
     flavour.wait(flavour.client(server).completions.create(**asked))
 
     (span,) = captured.spans
-    attributes = dict(span.attributes or {})
+    attributes: dict[str, Any] = dict(span.attributes or {})
     assert (asked, body) == (json.loads(attributes["input.value"]), json.loads(attributes["output.value"]))
     assert ("Completion", "text_completion") == (span.name, body["object"])
     assert told(captured) == {
