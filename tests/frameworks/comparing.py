@@ -1,8 +1,10 @@
 """One program of a framework, run without spanglass and with it."""
 
 import asyncio
+import logging
 import warnings
-from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from expecting import call
@@ -36,12 +38,30 @@ async def taken(stream: AsyncIterable[Any]) -> list[Any]:
 
 
 class Run(NamedTuple):
-    """What came of a program: its result, what it was warned of, its requests, whole, and the spans of its calls."""
+    """What came of a program: its result, what it was warned of, by logs too, its requests, and spans of its calls."""
 
     result: Any
     warned: list[str]
+    logged: list[str]
     requests: list[Request]
     spans: list[dict[str, Any]]
+
+
+@contextmanager
+def _logs() -> Generator[list[str]]:
+    """Give what is logged as a warning, or worse."""
+    logged: list[str] = []
+
+    class Logged(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            logged.append(f"{record.name}: {record.getMessage()}")
+
+    handler = Logged(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield logged
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def untraced(server: OpenAIServer, program: Program, answers: Sequence[Said]) -> Run:
@@ -53,12 +73,12 @@ def untraced(server: OpenAIServer, program: Program, answers: Sequence[Said]) ->
 def _run(server: OpenAIServer, program: Program, answers: Sequence[Said]) -> Run:
     before = len(server.journal)
     server.script(*answers)
-    with warnings.catch_warnings(record=True, action="always") as warned:
+    with warnings.catch_warnings(record=True, action="always") as warned, _logs() as logged:
         result = program(server.base_url)
     # Frameworks leave their clients open, which is noticed at some time or other.
     own = [str(warning.message) for warning in warned if warning.category is not ResourceWarning]
     requests = server.journal[before:]
-    return Run(result, own, requests, [call(*pair) for pair in zip(requests, answers, strict=True)])
+    return Run(result, own, logged, requests, [call(*pair) for pair in zip(requests, answers, strict=True)])
 
 
 def traced(server: OpenAIServer, program: Program, answers: Sequence[Said]) -> Run:
