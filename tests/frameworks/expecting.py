@@ -60,7 +60,8 @@ def _response(body: Mapping[str, Any], words: Said) -> dict[str, Any]:
 
 
 def _embeddings(body: Mapping[str, Any], _: Said) -> dict[str, Any]:
-    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    inputs = body["input"] if isinstance(body["input"], list) else [body["input"]]  # texts, or their tokens
+    texts = {index: text for index, text in enumerate(inputs) if isinstance(text, str)}
     asked = {key: body[key] for key in body if key != "encoding_format"}  # it is the SDK that asks for base64
     return {
         "input.value": _text(asked),
@@ -68,10 +69,11 @@ def _embeddings(body: Mapping[str, Any], _: Said) -> dict[str, Any]:
         "openinference.span.kind": "EMBEDDING",
         "embedding.model_name": body["model"],
         "embedding.invocation_parameters": _text({key: asked[key] for key in asked if key != "input"}),
-        **{f"embedding.embeddings.{index}.embedding.text": text for index, text in enumerate(texts)},
-        **{f"embedding.embeddings.{index}.embedding.vector": (0.25, -0.5) for index in range(len(texts))},
+        **{f"embedding.embeddings.{index}.embedding.text": text for index, text in texts.items()},
+        **{f"embedding.embeddings.{index}.embedding.vector": (0.25, -0.5) for index in range(len(inputs))},
         "llm.token_count.prompt": 9,
         "llm.token_count.total": 9,
+        "spanglass.response.vector_count": len(inputs),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import openai
 import pytest
+import tiktoken
 from comparing import Program, taken, traced, untraced, wait
 from counting import Tokens, counted, due, others
 from langchain_core.messages import BaseMessage, BaseMessageChunk, HumanMessage
@@ -87,21 +88,29 @@ def structured(base_url: str, method: str = "json_schema", **options: Any) -> An
     return model(base_url, **options).with_structured_output(City, method=method).invoke("Paris?")
 
 
-def embeddings(base_url: str) -> OpenAIEmbeddings:
-    """Return a model of embeddings of the server's, which sends texts and not their tokens."""
-    return OpenAIEmbeddings(
-        model="text-embedding-3-small", base_url=base_url, api_key="test", check_embedding_ctx_length=False
-    )
+def embeddings(base_url: str, **options: Any) -> OpenAIEmbeddings:
+    """Return a model of embeddings of the server's."""
+    return OpenAIEmbeddings(model="text-embedding-3-small", base_url=base_url, api_key="test", **options)
 
 
-def embed(base_url: str) -> Any:
+def embed(base_url: str, **options: Any) -> Any:
     """Ask for vectors."""
-    return [embeddings(base_url).embed_query("hi"), embeddings(base_url).embed_documents(["one", "two"])]
+    model = embeddings(base_url, **options)
+    return [model.embed_query("hi"), model.embed_documents(["one", "two"])]
 
 
-def aembed(base_url: str) -> Any:
+def aembed(base_url: str, **options: Any) -> Any:
     """Ask for a vector in an event loop."""
-    return wait(embeddings(base_url).aembed_query("hi"))
+    return wait(embeddings(base_url, **options).aembed_query("hi"))
+
+
+# The vocabulary of the model is on the network only; in this one each byte is a token.
+tiktoken.registry.ENCODINGS["cl100k_base"] = tiktoken.Encoding(
+    "cl100k_base",
+    pat_str=r"(?s:.)",
+    mergeable_ranks={bytes([byte]): byte for byte in range(256)},
+    special_tokens={},
+)
 
 
 CHATS: dict[str, tuple[Callable[..., Any], list[Said]]] = {
@@ -119,8 +128,10 @@ CASES: dict[str, tuple[Program, list[Said]]] = {
         for name, (program, answers) in CHATS.items()
     },
     "structured, by a tool": (partial(structured, method="function_calling"), [CHOSEN]),
-    "embed": (embed, [HELLO, HELLO]),
-    "aembed": (aembed, [HELLO]),
+    "embed, by tokens": (embed, [HELLO, HELLO]),
+    "aembed, by tokens": (aembed, [HELLO]),
+    "embed": (partial(embed, check_embedding_ctx_length=False), [HELLO, HELLO]),
+    "aembed": (partial(aembed, check_embedding_ctx_length=False), [HELLO]),
 }
 
 
