@@ -92,7 +92,7 @@ def read_response(record: Record, response: Any, received: str | None, *, settle
     if settles and record.status is not None:
         record.succeeded = record.succeeded and record.status in SUCCEEDED
     if record.status == FAILED and record.failure is None:
-        record.failure = _failure(fields(raw.get("error")))
+        record.failure = _failure(whole(raw.get("error")))
 
 
 def _told(received: str | None, raw: Mapping[str, Any], *, clean: bool) -> str:
