@@ -52,6 +52,9 @@ def _unknown(kind: str, raw: Raw, source: Any) -> Message:
 
 def _filled(message: Message, content: Any) -> Message:
     """Fill a message with content: a text alone, a refusal alone, or else parts."""
+    if content.__class__ is str:
+        message.content = content
+        return message
     if content.__class__ is list and content and not content[1:]:
         own = content[0] if content[0].__class__ is dict else whole(content[0])
         kind = own["type"] if "type" in own else None

@@ -109,8 +109,9 @@ def _told(received: str | None, raw: Mapping[str, Any], *, clean: bool) -> str:
 def _read_links(record: Record, raw: Mapping[str, Any]) -> None:
     """Read what the response continues, of which the request may say nothing: that of a retrieved one never does."""
     if record.previous_response is None and "previous_response_id" in raw:
-        record.previous_response = text(raw["previous_response_id"]) or None
-    if record.conversation is None and "conversation" in raw:
+        previous = raw["previous_response_id"]
+        record.previous_response = None if previous is None else text(previous)
+    if record.conversation is None and "conversation" in raw and raw["conversation"] is not None:
         record.conversation = _conversation(raw["conversation"])
 
 
