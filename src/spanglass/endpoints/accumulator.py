@@ -5,12 +5,15 @@ from operator import itemgetter
 from typing import Any, ClassVar
 
 from spanglass.endpoints.shapes import count, items
-from spanglass.plain import fields, whole
+from spanglass.plain import SCALARS, fields, whole
 
 # Of the whole response: the first value that is not empty counts.
 HEAD = ("id", "created", "model", "service_tier", "system_fingerprint")
 # Sent whole, not in pieces.
 WHOLE = frozenset({"role", "id", "type", "index", "name", "expires_at", "object"})
+
+# Nobody can change these.
+PLAIN = SCALARS | {str}
 
 
 class Pieces(list[str]):
@@ -163,13 +166,21 @@ def _merge_list(into: list[Any], values: list[Any]) -> bool:
 
 def copied(value: Any) -> Any:
     """Return plain data that nobody else holds."""
+    if value.__class__ in PLAIN:
+        return value
     if value.__class__ is list:
-        return [copied(item) for item in value]
+        return [item if item.__class__ in PLAIN else copied(item) for item in value]
     own = whole(value)
     sent: Any = getattr(value, "__pydantic_fields_set__", None)  # a model also has the fields that nobody sent
     if sent is None:
         sent = getattr(value, "__fields_set__", own)  # one of pydantic 1
-    return {key: copied(own[key]) for key in own if key in sent or own[key] is not None} if own else value
+    if not own:
+        return {} if value.__class__ is dict else value
+    return {
+        key: own[key] if own[key].__class__ in PLAIN else copied(own[key])
+        for key in own
+        if key in sent or own[key] is not None
+    }
 
 
 def _joined(value: Any) -> Any:
