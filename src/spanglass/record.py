@@ -46,6 +46,15 @@ class Message:
 
 
 @dataclass(slots=True)
+class Tool:
+    """What is known of a tool that is run: the id of the model's call, what it is for, and its parameters' schema."""
+
+    id: str | None = None
+    description: str | None = None
+    parameters: str | None = None
+
+
+@dataclass(slots=True)
 class Usage:
     """Tokens as the provider counted them; `details` holds the counts that have no field, by dotted name."""
 
@@ -157,6 +166,7 @@ class Record:
     fingerprint: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     tools: list[Any] | None = None
+    tool: Tool | None = None
     input_messages: list[Message] | None = None
     output_messages: list[Message] | None = None
     input_value: str | None = None

@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 import wrapt
 
-from spanglass.calls import callers, rivals
+from spanglass.calls import callers, rivals, runner
 from spanglass.calls.callers import Wrapper, family_of
 from spanglass.calls.methods import method, method_async, opening
 from spanglass.calls.own import OWN, handed, renew
@@ -66,6 +66,7 @@ TARGETS = (
         for module in COMPLETIONS
         for owner in ("Completions", "AsyncCompletions")
     ),
+    *(Target(module, owner, name, _as_is(wrapper)) for module, owner, name, wrapper in runner.ROWS),
 )
 
 

@@ -21,7 +21,7 @@ from spanglass.semconv import SCHEMA_URL, otel
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import spanglass as own
 from spanglass.settings import Settings
-from spanglass.writers import writers
+from spanglass.writers import plain_writers, writers
 from spanglass.writers.budget import fold, trim
 from spanglass.writers.extras import attempt_attributes
 from spanglass.writers.redaction import hiding, redact, redact_by, redact_values_by, word
@@ -90,8 +90,8 @@ class Tracing:
         self.meters = Meters(SCOPE, VERSION, meter_provider)
         self.writers = writers(settings.conventions)
         self.extras = "spanglass" in settings.conventions
-        # Of a function, which is no operation of a model.
-        self.plain = writers(("openinference", "spanglass") if self.extras else ("openinference",))
+        # Of a function or a tool, which is no operation of a model.
+        self.plain = plain_writers(settings.conventions)
         self._off = hiding(settings.hide, content=False)
         self._hidden = self._off if settings.content == "off" else hiding(settings.hide)
         taken = None if settings.uploader is None else partial(upload, settings.uploader)

@@ -33,6 +33,11 @@ _USAGE = table(
     (oi.LLM_TOKEN_COUNT_COMPLETION_DETAILS_REASONING, "reasoning"),
     (oi.LLM_TOKEN_COUNT_COMPLETION_DETAILS_AUDIO, "completion_audio"),
 )
+_TOOL = table(
+    (oi.TOOL_ID, "id"),
+    (oi.TOOL_DESCRIPTION, "description"),
+    (oi.TOOL_PARAMETERS, "parameters"),
+)
 _MESSAGE = table(
     (oi.MESSAGE_ROLE, "role"),
     (oi.MESSAGE_CONTENT, "content"),
@@ -77,6 +82,8 @@ def _write(record: Record, out: dict[str, Any]) -> None:
         out[oi.LLM_INVOCATION_PARAMETERS] = encode(record.parameters)
     for number, tool in enumerate(record.tools or ()):
         out[f"{oi.LLM_TOOLS}.{number}.{oi.TOOL_JSON_SCHEMA}"] = encode(tool)
+    if record.tool is not None:
+        _TOOL(record.tool, out)
     if record.input_messages:
         _write_messages(oi.LLM_INPUT_MESSAGES, record.input_messages, out)
     if record.output_messages:

@@ -9,7 +9,7 @@ from typing import Any
 from spanglass.credentials import PARAMETERS, REDACTED
 from spanglass.guard import guard
 from spanglass.plain import encode
-from spanglass.record import Attempt, Failure, Message, Part, Record, ToolCall, Usage
+from spanglass.record import Attempt, Failure, Message, Part, Record, Tool, ToolCall, Usage
 from spanglass.semconv import openinference as oi
 from spanglass.writers.retold import input_of, output_of
 
@@ -162,6 +162,7 @@ def _only(rows: Mapping[str, Reduce], value: Any) -> dict[str, Any]:
 
 
 _TOOL_CALL: dict[str, Reduce] = {"id": word}
+_TOOL: dict[str, Reduce] = {"id": word}
 _MESSAGE: dict[str, Reduce] = {
     "role": word,
     "content": _mark,
@@ -205,6 +206,7 @@ def _messages(messages: list[Message]) -> list[Message]:
 _REDUCED: dict[str, Reduce] = {
     **dict.fromkeys(("request_model", "response_model", "response_id", "service_tier", "fingerprint"), word),
     "parameters": _numbers,
+    "tool": lambda tool: Tool(**_only(_TOOL, tool)),
     "input_messages": _messages,
     "output_messages": _messages,
     "input_value": _mark,
@@ -288,7 +290,7 @@ WORDS = frozenset({"text", "refusal", "audio", "reasoning"})
 # What each of OpenInference's options hides here: what of it is missing holds nothing that a chat has.
 PLACES: dict[str, dict[str, Reduce]] = {
     "inputs": {
-        **{name: _REDUCED[name] for name in ("parameters", "input_value", "input_mime", "context")},
+        **{name: _REDUCED[name] for name in ("parameters", "tool", "input_value", "input_mime", "context")},
         "input_messages": _gone,
         "tools": _gone,
         **_QUOTES,
@@ -306,7 +308,7 @@ PLACES: dict[str, dict[str, Reduce]] = {
     "output_text": {"output_messages": _texts, **_RECEIVED},
     "input_images": {"input_messages": _pictures, "parameters": _without(_SAID), **_SENT},
     "llm_invocation_parameters": {"parameters": _gone, **_SENT},
-    "llm_tools": {"tools": _gone, "parameters": _without(_TOOLS), **_SENT},
+    "llm_tools": {"tools": _gone, "tool": _REDUCED["tool"], "parameters": _without(_TOOLS), **_SENT},
 }
 
 
