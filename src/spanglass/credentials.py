@@ -213,14 +213,18 @@ class _NamedSecrets(Container[str]):
 NAMES = SECRETS - frozenset(_spelled("key"))
 # Nor these.
 NAMED_SECRETS = _NamedSecrets()
-# The SDK's own names for what a chat takes.
+# The SDK's own names for what the endpoints take.
 PARAMETERS = frozenset({
-    "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
-    "max_tokens", "messages", "metadata", "modalities", "model", "moderation", "n", "parallel_tool_calls",
-    "prediction", "presence_penalty", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
-    "reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store", "stream",
-    "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity",
-    "web_search_options",
+    "access_programs", "audio", "background", "background_options", "best_of", "betas", "context_management",
+    "conversation", "dimensions", "echo", "encoding_format", "frequency_penalty", "function_call", "functions",
+    "image", "include", "include_obfuscation", "input", "instructions", "logit_bias", "logprobs",
+    "max_completion_tokens", "max_output_tokens", "max_tokens", "max_tool_calls", "messages", "metadata",
+    "modalities", "model", "moderation", "multi_agent", "n", "parallel_tool_calls", "personality", "prediction",
+    "presence_penalty", "previous_response_id", "prompt", "prompt_cache_key", "prompt_cache_options",
+    "prompt_cache_retention", "reasoning", "reasoning_effort", "response_format", "response_id",
+    "safety_identifier", "seed", "service_tier", "starting_after", "stop", "store", "stream", "stream_options",
+    "suffix", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user",
+    "verbosity", "web_search_options",
 })  # fmt: skip
 # The parts of a message that hold a URL, and the field that it stands in.
 _URLS = {"image_url": "url", "video_url": "url", "audio_url": "url", "file": "file_data"}

@@ -17,15 +17,20 @@ class Part:
     mime: str | None = None
     name: str | None = None
     id: str | None = None
+    encrypted: str | None = None
 
 
 @dataclass(slots=True)
 class ToolCall:
-    """A call that the model asked for; `arguments` is the JSON text, or a custom tool's free text."""
+    """A call that the model asked for; `arguments` is the JSON text, or a custom tool's free text.
+
+    `hosted` is the API's word for a call that the provider answers itself, such as `web_search_call`.
+    """
 
     id: str | None = None
     name: str | None = None
     arguments: str | None = None
+    hosted: str | None = None
 
 
 @dataclass(slots=True)
@@ -55,8 +60,27 @@ class Tool:
 
 
 @dataclass(slots=True)
+class Choice:
+    """One text that a prompt was completed with."""
+
+    text: str | None = None
+    finish_reason: str | None = None
+
+
+@dataclass(slots=True)
+class Embedding:
+    """One embedded input: its text, if it was one, and the vector that came."""
+
+    text: str | None = None
+    vector: list[float] | None = None
+
+
+@dataclass(slots=True)
 class Usage:
-    """Tokens as the provider counted them; `details` holds the counts that have no field, by dotted name."""
+    """Tokens as the provider counted them; `details` holds the counts that have no field, by dotted name.
+
+    They are not `counted` where another call's span counts them, or where nobody pays for them.
+    """
 
     prompt: int | None = None
     completion: int | None = None
@@ -67,11 +91,15 @@ class Usage:
     reasoning: int | None = None
     completion_audio: int | None = None
     details: dict[str, int] | None = None
+    counted: bool = True
 
 
 @dataclass(slots=True)
 class Failure:
-    """The exception that left the call, and what the API said in it; `type` is the exception's qualified name."""
+    """The exception that left the call, and what the API said in it; `type` is the exception's qualified name.
+
+    Where none was `raised`, a response has told that it failed, and `type` is the API's word for it.
+    """
 
     type: str
     message: str
@@ -82,6 +110,7 @@ class Failure:
     api_type: str | None = None
     request_id: str | None = None
     cancelled: bool = False
+    raised: bool = True
 
     @property
     def name(self) -> str:
@@ -145,7 +174,12 @@ class Split:
 
 @dataclass(slots=True)
 class Record:
-    """Everything known of one call when it ends."""
+    """Everything known of one call when it ends.
+
+    Where the call is `instructed`, its first input message is the instructions. In the `background` the response is
+    made after it; a call that `adopts` counts the tokens of one that was. What `echoes` repeats the request in its
+    response. `vectors` counts those that came, each of `dimensions` numbers.
+    """
 
     name: str
     kind: str
@@ -159,16 +193,29 @@ class Record:
     helper: str | None = None
     streamed: bool = False
     succeeded: bool = False
+    instructed: bool = False
+    background: bool = False
+    adopts: bool = False
+    echoes: bool = False
     request_model: str | None = None
     response_model: str | None = None
     response_id: str | None = None
     service_tier: str | None = None
     fingerprint: str | None = None
+    status: str | None = None
+    finish_reason: str | None = None
+    previous_response: str | None = None
+    conversation: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     tools: list[Any] | None = None
     tool: Tool | None = None
     input_messages: list[Message] | None = None
     output_messages: list[Message] | None = None
+    prompts: list[str] | None = None
+    choices: list[Choice] | None = None
+    embeddings: list[Embedding] | None = None
+    vectors: int | None = None
+    dimensions: int | None = None
     input_value: str | None = None
     input_mime: str | None = None
     output_value: str | None = None

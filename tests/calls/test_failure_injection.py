@@ -47,12 +47,12 @@ class FailingAccumulator:
     """What takes the chunks of a stream, and fails where it is told to."""
 
     bearing = 0
-    terminal: Any = True
+    end: Any = "completed"
     take: Any = staticmethod(lambda _: None)
     settle: Any = staticmethod(dict)
 
     def __init__(self, name: str) -> None:
-        failing = property(fail) if name == "terminal" else staticmethod(fail)
+        failing = property(fail) if name == "end" else staticmethod(fail)
         self.__class__ = type("Failing", (FailingAccumulator,), {name: failing})
 
 
@@ -153,7 +153,7 @@ PLACES: dict[str, tuple[Inject, bool]] = {
     "accumulator": (reading("accumulator"), True),
     "accumulator.take": (accumulating("take"), True),
     "accumulator.settle": (accumulating("settle"), True),
-    "accumulator.terminal": (accumulating("terminal"), True),
+    "accumulator.end": (accumulating("end"), True),
     "stream": (at("calls.stream.StreamState.__init__"), True),
     "stream.closed": (at("calls.stream.StreamState.closed"), True),
     "stream.stats": (at("calls.stream.StreamState.stats"), True),

@@ -174,10 +174,10 @@ def test_stream(given: list[dict[str, Any]], choices: list[dict[str, Any]], bear
     accumulator = taken(made(one) for one in given)
 
     finished = all(one["finish_reason"] for one in choices)
-    assert ({**HEAD, "choices": choices}, bearing, finished) == (
+    assert ({**HEAD, "choices": choices}, bearing, "completed" if finished else None) == (
         known(accumulator.settle()),
         accumulator.bearing,
-        accumulator.terminal,
+        accumulator.end,
     )
 
 
@@ -192,10 +192,10 @@ def test_nothing() -> None:
     """Nothing adds up to a response without choices, which is not at its end."""
     accumulator = taken([])
 
-    assert ({"object": "chat.completion", "choices": []}, 0, False) == (
+    assert ({"object": "chat.completion", "choices": []}, 0, None) == (
         accumulator.settle(),
         accumulator.bearing,
-        accumulator.terminal,
+        accumulator.end,
     )
 
 

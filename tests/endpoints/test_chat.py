@@ -6,7 +6,8 @@ import pytest
 from openai._models import BaseModel
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
-from spanglass.endpoints.chat import read_message, read_part, read_request, read_response, read_usage
+from spanglass.endpoints.chat import read_message, read_part, read_request, read_response
+from spanglass.endpoints.usage import read_usage
 from spanglass.record import Message, Part, Record, ToolCall, Usage
 from spanglass.testing import completion
 

@@ -17,7 +17,7 @@ from spanglass.calls.aside import Aside, Traced, running
 from spanglass.calls.invocation import Invocation, begin
 from spanglass.calls.own import OWN, take_retries
 from spanglass.calls.stream import AsyncWatchedBytes, StreamState, WatchedBytes, accumulate, accumulate_async
-from spanglass.endpoints import ENDPOINTS
+from spanglass.endpoints import ADDRESSES, BEGINNING, ENDPOINTS, addressed
 from spanglass.guard import guard
 from spanglass.record import Attempt
 
@@ -38,8 +38,13 @@ def _begin(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced
             chosen = own[OWN]
             take_retries(options)
         key = (options.method, options.url)
-        if chosen is not None and key in ENDPOINTS:
-            traced = begin(chosen, ENDPOINTS[key], client, options)
+        if chosen is not None:
+            traced = None
+            if key in ENDPOINTS:
+                traced = begin(chosen, ENDPOINTS[key], client, options)
+            elif ADDRESSES in key[1][:BEGINNING]:
+                found = addressed(*key)
+                traced = None if found is None else begin(chosen, found.endpoint, client, options, found.id)
             if traced is not None:
                 return traced
     return Aside() if running.get() is not None else None

@@ -1,6 +1,7 @@
 """The life of one call: begin, attempts, deliver, finish; once, whoever gets there first."""
 
 import json
+from collections.abc import Mapping
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED  #
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
-from spanglass.calls import rivals
+from spanglass.calls import background, rivals
 from spanglass.calls.aside import Traced, Unrecorded, running
 from spanglass.calls.attempts import answered, link, split
 from spanglass.calls.body import Body
@@ -21,7 +22,7 @@ from spanglass.calls.server import server_of
 from spanglass.calls.stream import StreamState
 from spanglass.calls.tracing import Tracing
 from spanglass.calls.unfinished import collecting, drain, hold, lose, lost, release
-from spanglass.credentials import secrets_of, without_secrets
+from spanglass.credentials import scrub_failure, secrets_of, without_secrets
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.shapes import text
 from spanglass.guard import foreign, guard
@@ -141,6 +142,8 @@ class Invocation:
     def _read_request(self, sent: bytes | None) -> None:
         self._read = True
         body, self._body = fields(self._body), None
+        if self.endpoint.addressed or self.endpoint.added:  # what is sent is not what was asked
+            sent = None
         least = self.tracing.least
         if sent is None or sent[least : least + 1]:
             whole, body = body, foreign(self._within, body) or body
@@ -243,6 +246,18 @@ class Invocation:
             self.record, self.span, self._context, self._previous = SETTLED, trace.INVALID_SPAN, NOWHERE, NOWHERE
 
     def _complete(self, outcome: str) -> None:
+        self._read_all(outcome)
+        record = self.record
+        if record.failure is not None and not record.failure.raised:
+            scrub_failure(record.failure, self._hidden())
+        if self.endpoint.fetches:
+            background.adopt(record)
+            if record.adopts and not (CURRENT in self._previous and counts(self._previous[CURRENT])):
+                record.kind = "LLM"
+        elif record.background:
+            background.note(record, self.span)
+
+    def _read_all(self, outcome: str) -> None:
         record = self.record
         if record.attempts:
             link(record.attempts)
@@ -302,8 +317,8 @@ def _parsed(received: str) -> Any:
         return None
 
 
-def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Traced | None:
-    """Begin a call, or return None where instrumentation is suppressed, or cannot be."""
+def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any, held: str = "") -> Traced | None:
+    """Begin a call, or return None where instrumentation is suppressed, or cannot be; `held` is the id in its path."""
     if lost:
         drain()
     context = get_current()
@@ -315,10 +330,14 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Tr
     if noted is None or noted.begun:
         noted = Operation("")
     body = options.json_data if options.extra_json is None else _with_extra(options)
+    if endpoint.addressed:
+        body = {"response_id": held, **fields(options.params)}
+    elif endpoint.added:
+        body = _asked(endpoint.added, noted.given, options, body)
     record = _record(endpoint, client, noted, body)
     if CURRENT in context and counts(context[CURRENT]):
         record.kind = "CHAIN"  # tokens are counted by the span's kind: once, in the span that is current
-    span = tracing.start(record, context)
+    span = tracing.start(record, context, background.links(held) if held else None)
     noted.begun = True
     if not span.is_recording() and not tracing.meters.live:
         return Unrecorded(span, context)
@@ -326,8 +345,9 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any) -> Tr
     return Invocation(tracing, endpoint, record, span, context, noted.origin, body, (client, options.headers))
 
 
-def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation, given: Any, error: Exception) -> None:
+def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation, error: Exception) -> None:
     """Record a call that ended in an exception before any request was begun."""
+    given = noted.given or {}
     context = get_current()
     if context.get(SUPPRESSED) or context.get(OLDER):
         return
@@ -341,6 +361,19 @@ def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation,
         call.finish("", error, perf_counter_ns())
     else:
         span.end()
+
+
+def _asked(added: frozenset[str], given: Mapping[str, Any] | None, options: Any, body: Any) -> Mapping[str, Any]:
+    """Return the body as the program asked for it, without what the SDK has added by itself.
+
+    Of a method that was kept from before nothing is known but that it parses its response: who gave what is guessed.
+    """
+    own = fields(body)
+    if given is None and not callable(options.post_parser):
+        return own
+    asked = {**fields(options.extra_json), **(given or {})}
+    chosen = {key for key in asked if asked[key].__class__.__name__ not in SENTINELS}
+    return {key: own[key] for key in own if key not in added or key in chosen}
 
 
 def _with_extra(options: Any) -> Any:

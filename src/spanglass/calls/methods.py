@@ -29,7 +29,7 @@ REQUESTS = (request, request_async)
 class Noted(Operation):
     """A method of a resource under way: what begins within it takes its start and its name."""
 
-    __slots__ = ("_endpoint", "_given", "_outer", "_own", "_resource")
+    __slots__ = ("_endpoint", "_outer", "_own", "_resource")
 
     def __init__(
         self, endpoint: Endpoint, helper: str, resource: Any, given: dict[str, Any], own: Tracing | None
@@ -37,7 +37,7 @@ class Noted(Operation):
         self.helper = helper
         self._endpoint = endpoint
         self._resource = resource
-        self._given = given
+        self.given = given
         self._own = own
 
     def __enter__(self) -> None:
@@ -66,7 +66,7 @@ class Noted(Operation):
         if isinstance(error, Exception) and not self.begun and chosen is not None:
             with guard:
                 client = self._resource._client  # noqa: SLF001 - a resource has no other name for it
-                mistake(chosen, self._endpoint, client, self, self._given, error)
+                mistake(chosen, self._endpoint, client, self, error)
 
 
 def method(

@@ -14,7 +14,8 @@ from spanglass.calls.callers import Wrapper, family_of
 from spanglass.calls.methods import method, method_async, opening
 from spanglass.calls.own import OWN, handed, renew
 from spanglass.calls.tracing import Tracing
-from spanglass.endpoints import ENDPOINTS
+from spanglass.endpoints import ADDRESSED, ENDPOINTS
+from spanglass.endpoints.endpoint import Endpoint
 from spanglass.guard import guard
 
 
@@ -35,14 +36,37 @@ def _for_family(wrapper: Callable[..., Any]) -> Callable[[Any], Wrapper]:
     return lambda module: partial(wrapper, family_of(module))
 
 
-CHAT = ENDPOINTS["post", "/chat/completions"]
 # The class stands in the package up to 1.5x, and one module deeper since; up to 1.91 the beta has one of its own.
 COMPLETIONS = (
     "openai.resources.chat.completions",
     "openai.resources.chat.completions.completions",
     "openai.resources.beta.chat.completions",
 )
+RESPONSES = ("openai.resources.responses.responses", "openai.resources.beta.responses.responses")
+INPUT_TOKENS = ("openai.resources.responses.input_tokens", "openai.resources.beta.responses.input_tokens")
 COPIES = ("copy", "with_options")
+
+
+class Methods(NamedTuple):
+    """Methods of a resource that call one endpoint, wherever its class stands."""
+
+    modules: tuple[str, ...]
+    owner: str
+    names: tuple[str, ...]
+    endpoint: Endpoint
+
+
+METHODS = (
+    Methods(COMPLETIONS, "Completions", ("create", "parse"), ENDPOINTS["post", "/chat/completions"]),
+    Methods(("openai.resources.completions",), "Completions", ("create",), ENDPOINTS["post", "/completions"]),
+    Methods(("openai.resources.embeddings",), "Embeddings", ("create",), ENDPOINTS["post", "/embeddings"]),
+    Methods(RESPONSES, "Responses", ("create", "parse"), ENDPOINTS["post", "/responses"]),
+    Methods(RESPONSES, "Responses", ("compact",), ENDPOINTS["post", "/responses/compact"]),
+    Methods(RESPONSES, "Responses", ("retrieve",), ADDRESSED["get", "responses", ""]),
+    Methods(RESPONSES, "Responses", ("cancel",), ADDRESSED["post", "responses", "cancel"]),
+    Methods(INPUT_TOKENS, "InputTokens", ("count",), ENDPOINTS["post", "/responses/input_tokens"]),
+)
+OPENING = ((COMPLETIONS, "Completions"), (RESPONSES, "Responses"))
 
 TARGETS = (
     Target("openai._base_client", "SyncAPIClient", "request", _as_is(callers.request)),
@@ -56,15 +80,17 @@ TARGETS = (
     *(Target(module, "Client", "send", _for_family(callers.send)) for module in ("httpx", "httpx2")),
     *(Target(module, "AsyncClient", "send", _for_family(callers.send_async)) for module in ("httpx", "httpx2")),
     *(
-        Target(module, owner, name, _as_is(partial(wrapper, CHAT, name)))
-        for module in COMPLETIONS
-        for owner, wrapper in (("Completions", method), ("AsyncCompletions", method_async))
-        for name in ("create", "parse")
+        Target(module, family + methods.owner, name, _as_is(partial(wrapper, methods.endpoint, name)))
+        for methods in METHODS
+        for module in methods.modules
+        for family, wrapper in (("", method), ("Async", method_async))
+        for name in methods.names
     ),
     *(
-        Target(module, owner, "stream", _as_is(opening))
-        for module in COMPLETIONS
-        for owner in ("Completions", "AsyncCompletions")
+        Target(module, family + owner, "stream", _as_is(opening))
+        for modules, owner in OPENING
+        for module in modules
+        for family in ("", "Async")
     ),
     *(Target(module, owner, name, _as_is(wrapper)) for module, owner, name, wrapper in runner.ROWS),
 )

@@ -43,7 +43,7 @@ class Spent:
     """What takes the chunks that come after the end."""
 
     bearing = 0
-    terminal = True
+    end = "completed"
 
     def take(self, chunk: Any) -> None:
         """Take nothing."""
@@ -74,8 +74,7 @@ class StreamState:
     def end(self) -> None:
         """Note that the stream has come to its end."""
         with guard:
-            outcome = "completed" if self.accumulator.terminal else "truncated"
-            self.call.finish(outcome, None, perf_counter_ns())
+            self.call.finish(self.accumulator.end or "truncated", None, perf_counter_ns())
 
     def fail(self, error: BaseException) -> None:
         """Note that an exception came out of the stream."""
@@ -108,10 +107,8 @@ class StreamState:
             for chunk in self.body.chunks():
                 self.chunks += 1
                 self.accumulator.take(chunk)
-        if outcome in LEFT and self.accumulator.terminal:
-            outcome = "completed"
-        elif outcome in LEFT and self.body.whole:
-            outcome = "truncated"
+        if outcome in LEFT:
+            outcome = self.accumulator.end or ("truncated" if self.body.whole else outcome)
         first = self.first - self.call.origin if self.first else None
         gap = self.gap if first is not None and self.chunks > 1 else None
         return StreamStats(outcome, self.chunks, first, gap, self.accumulator.bearing)

@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED  # pyright: ignore[reportPrivateUsage]
 from opentelemetry.context import Context, attach, detach, set_value
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TracerProvider
 
 from spanglass.calls.metrics import Meters
 from spanglass.guard import foreign
@@ -101,7 +101,7 @@ class Tracing:
         self.most = settings.max_span_bytes // SMALLEST  # attributes of a span
         self.longest = settings.max_span_bytes // STATUS // 4  # characters of an error in a span's status
 
-    def start(self, record: Record, context: Context) -> Span:
+    def start(self, record: Record, context: Context, links: list[Link] | None = None) -> Span:
         """Start the span of a call, with what a sampler may ask for."""
         hidden = self._hidden is self._off or OFF in context
         model = record.request_model
@@ -111,7 +111,7 @@ class Tracing:
         for writer in self.writers:
             writer.start(record, attributes)  # its one text from outside, the model's name, is clean
         span = self.tracer.start_span(
-            self.writers[0].span_name(record), context, SpanKind.CLIENT, attributes, start_time=record.start
+            self.writers[0].span_name(record), context, SpanKind.CLIENT, attributes, links, record.start
         )
         if not hidden:
             record.request_model = model  # which the program's own function has yet to see
@@ -173,7 +173,7 @@ class Tracing:
     def _attributes(self, record: Record) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
         for writer in self.writers if record.operation else self.plain:
-            if self._redactor is not None:  # which may have changed what was known at the start
+            if self._redactor is not None or record.adopts:  # which may have changed what was known at the start
                 writer.start(record, attributes)
             writer.write(record, attributes)
         return attributes
@@ -193,7 +193,8 @@ class Tracing:
         if self.extras:
             _API_ERROR(failure, attributes)
         clean(attributes, self.limits.span // EVENT)
-        span.add_event(otel.EXCEPTION, attributes, end)
+        if failure.raised:
+            span.add_event(otel.EXCEPTION, attributes, end)
         if not failure.cancelled:
             message = attributes[otel.EXCEPTION_MESSAGE] if otel.EXCEPTION_MESSAGE in attributes else ""
             span.set_status(StatusCode.ERROR, f"{failure.name}: {message[: self.longest]}")

@@ -31,9 +31,10 @@ class ChatAccumulator:
         self._usage: Any = None
 
     @property
-    def terminal(self) -> bool:
-        """Whether every choice that was seen has its finish reason."""
-        return bool(self._choices) and all(choice["finish_reason"] for choice in self._choices.values())
+    def end(self) -> str | None:
+        """`completed` where every choice that was seen has its finish reason."""
+        choices = self._choices.values()
+        return "completed" if choices and all(choice["finish_reason"] for choice in choices) else None
 
     def take(self, chunk: Any) -> None:
         """Take one more chunk, of which nothing is kept: the caller may change it as soon as it has it.

@@ -8,24 +8,12 @@ from spanglass.credentials import without_credentials
 from spanglass.endpoints.accumulator import ChatAccumulator
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.shapes import is_json, items, text
-from spanglass.plain import LARGEST, encode, fields, whole
-from spanglass.record import Message, Part, Record, ToolCall, Usage
+from spanglass.endpoints.usage import read_usage
+from spanglass.plain import encode, fields, whole
+from spanglass.record import Message, Part, Record, ToolCall
 
 # Read into fields of their own, by these names; every other parameter of the body is an invocation parameter.
 READ = {"messages": "input_messages", "tools": "tools", "functions": "tools"}
-
-LONGEST = 128  # characters of a count's name, which names an attribute
-USAGE = {"prompt_tokens": "prompt", "completion_tokens": "completion", "total_tokens": "total"}
-USAGE_DETAILS = {
-    "prompt_tokens_details": (
-        "prompt",
-        {"cached_tokens": "cache_read", "cache_write_tokens": "cache_write", "audio_tokens": "prompt_audio"},
-    ),
-    "completion_tokens_details": (
-        "completion",
-        {"reasoning_tokens": "reasoning", "audio_tokens": "completion_audio"},
-    ),
-}
 
 
 def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> None:
@@ -169,34 +157,6 @@ PARTS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "input_audio": _audio,
     "file": _file,
 }
-
-
-def read_usage(raw: Mapping[str, Any]) -> Usage | None:
-    """Read the counts that are whole numbers; those without a field of their own go to `details` by dotted name.
-
-    Returns None where there is not a single one.
-    """
-    known: dict[str, Any] = {}
-    others: dict[str, int] = {}
-    for key in raw:
-        if key in USAGE_DETAILS:
-            prefix, names = USAGE_DETAILS[key]
-            _sort(whole(raw[key]), names, f"{prefix}.", known, others)
-    _sort(raw, USAGE, "", known, others)
-    return Usage(**known, details=others or None) if known or others else None
-
-
-def _sort(
-    raw: Mapping[str, Any], names: Mapping[str, str], prefix: str, known: dict[str, Any], others: dict[str, int]
-) -> None:
-    for key in raw:
-        value = raw[key]
-        if value.__class__ is not int or not -LARGEST <= value < LARGEST or key[LONGEST:]:
-            continue
-        if key in names:
-            known[names[key]] = value
-        else:
-            others[f"{prefix}{key}"] = value
 
 
 ENDPOINT = Endpoint(

@@ -13,8 +13,8 @@ class Accumulates(Protocol):
     """Chunks so far that carried content."""
 
     @property
-    def terminal(self) -> bool:
-        """Whether the model has said that it is done."""
+    def end(self) -> str | None:
+        """The stream's outcome where the model has said that it is done, or else None."""
         ...
 
     def take(self, chunk: Any) -> None:
@@ -30,7 +30,11 @@ class Endpoint(NamedTuple):
     """How to read one kind of call.
 
     `read_request` takes the record, the body and the JSON that is sent, where known; `read_response` the record, the
-    response (a model, a dict or anything else that came) and its JSON text, where known.
+    response (a model, a dict or anything else that came) and its JSON text, where known. It may say that the call has
+    not `succeeded` after all.
+
+    `added` are the parameters that the SDK adds by itself where the program gives none. One that is `addressed` has no
+    body: the id in its path and its query stand for it. One that `fetches` gets a response that another call has made.
     """
 
     name: str
@@ -39,3 +43,6 @@ class Endpoint(NamedTuple):
     read_request: Callable[[Record, Mapping[str, Any], str | None], None]
     read_response: Callable[[Record, Any, str | None], None]
     accumulator: Callable[[], Accumulates]
+    added: frozenset[str] = frozenset()
+    addressed: bool = False
+    fetches: bool = False

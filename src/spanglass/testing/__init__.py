@@ -16,6 +16,7 @@ with OpenAIServer() as server, captured_spans() as captured:
 
 from spanglass.testing.answers import Answer, HangUp, Reply, Request, Stall, Stream
 from spanglass.testing.bodies import chunks, completion, error
+from spanglass.testing.responses import embeddings, response, response_events, said, text_chunks, text_completion
 from spanglass.testing.server import OpenAIServer
 from spanglass.testing.spans import CapturedSpans, captured_spans
 
@@ -31,5 +32,11 @@ __all__ = [
     "captured_spans",
     "chunks",
     "completion",
+    "embeddings",
     "error",
+    "response",
+    "response_events",
+    "said",
+    "text_chunks",
+    "text_completion",
 ]

@@ -13,6 +13,15 @@ from urllib.parse import urlsplit
 
 from spanglass.testing.answers import Answer, Reply, Request, Stall, Step, Stream
 from spanglass.testing.bodies import MODEL, USAGE, chunks, completion, error
+from spanglass.testing.responses import (
+    EMBEDDING_MODEL,
+    TEXT_MODEL,
+    embeddings,
+    response,
+    response_events,
+    text_chunks,
+    text_completion,
+)
 
 HOST: Final = "127.0.0.1"
 
@@ -20,16 +29,54 @@ _POLL: Final = 0.005  # seconds between two looks at a stall's event
 
 
 def default_answer(request: Request) -> Answer:
-    """Return what an unscripted server says: a small chat completion, its stream if asked for, or 404 elsewhere."""
+    """Return what an unscripted server says: a small answer of the endpoint, its stream if asked for, or 404 elsewhere.
+
+    It knows chat completions, responses, embeddings and the completions before chat.
+    """
     path = urlsplit(request.path).path
-    if request.method != "POST" or not path.endswith("/chat/completions"):
+    answer = next((ANSWERS[end] for end in ANSWERS if path.endswith(end)), None)
+    if request.method != "POST" or answer is None:
         return Reply(error(f"Nothing is served at {request.method} {path}", code="unknown_url"), status=404)
-    asked: dict[str, Any] = request.json()
+    return answer(request.json())
+
+
+def _chat(asked: dict[str, Any]) -> Answer:
     model = asked.get("model", MODEL)
-    if not asked.get("stream"):
-        return Reply(completion(model=model))
+    return Stream(chunks(model=model, usage=_usage(asked))) if asked.get("stream") else Reply(completion(model=model))
+
+
+def _text(asked: dict[str, Any]) -> Answer:
+    model = asked.get("model", TEXT_MODEL)
+    if asked.get("stream"):
+        return Stream(text_chunks(model=model, usage=_usage(asked)))
+    return Reply(text_completion(model=model))
+
+
+def _response(asked: dict[str, Any]) -> Answer:
+    model = asked.get("model", MODEL)
+    return Stream(response_events(model=model), done=False) if asked.get("stream") else Reply(response(model=model))
+
+
+def _embeddings(asked: dict[str, Any]) -> Answer:
+    given: Any = asked.get("input")
+    inputs: Any = given if isinstance(given, list) else [given]
+    count = 1 if isinstance(inputs[0], int) else len(inputs)  # tokens in a list of their own are one input
+    encoded = asked.get("encoding_format") == "base64"
+    return Reply(embeddings([VECTOR] * count, base64_encoded=encoded, model=asked.get("model", EMBEDDING_MODEL)))
+
+
+def _usage(asked: dict[str, Any]) -> dict[str, Any] | None:
     options: dict[str, Any] = asked.get("stream_options") or {}
-    return Stream(chunks(model=model, usage=USAGE if options.get("include_usage") else None))
+    return USAGE if options.get("include_usage") else None
+
+
+ANSWERS: Final[dict[str, Callable[[dict[str, Any]], Answer]]] = {
+    "/chat/completions": _chat,
+    "/completions": _text,
+    "/embeddings": _embeddings,
+    "/responses": _response,
+}
+VECTOR: Final = (0.25, -0.5)
 
 
 class OpenAIServer:

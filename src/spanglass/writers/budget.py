@@ -11,7 +11,14 @@ from spanglass.semconv import openinference as oi
 FOLDED = "folded"
 PLACEHOLDER = 2
 # What is given up, in this order and from the end, where folding is not enough.
-LISTS = (oi.LLM_TOOLS, oi.LLM_INPUT_MESSAGES, oi.LLM_OUTPUT_MESSAGES)
+LISTS = (
+    oi.LLM_TOOLS,
+    oi.LLM_INPUT_MESSAGES,
+    oi.LLM_OUTPUT_MESSAGES,
+    oi.LLM_PROMPTS,
+    oi.LLM_CHOICES,
+    oi.EMBEDDING_EMBEDDINGS,
+)
 
 
 def fold(record: Record, attributes: dict[str, Any], room: int) -> bool:

@@ -4,7 +4,7 @@ from operator import attrgetter
 from typing import Any
 
 from spanglass.credentials import scrub_url
-from spanglass.record import Attempt, Record, StreamStats
+from spanglass.record import Attempt, Record, StreamStats, Usage
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
@@ -28,6 +28,15 @@ _CALL = table(
     (own.SPANGLASS_RESPONSE_ID, "response_id"),
     (own.SPANGLASS_RESPONSE_SERVICE_TIER, "service_tier"),
     (own.SPANGLASS_RESPONSE_SYSTEM_FINGERPRINT, "fingerprint"),
+    (own.SPANGLASS_RESPONSE_STATUS, "status"),
+    (own.SPANGLASS_REQUEST_PREVIOUS_RESPONSE_ID, "previous_response"),
+    (own.SPANGLASS_REQUEST_CONVERSATION_ID, "conversation"),
+    (own.SPANGLASS_RESPONSE_VECTOR_COUNT, "vectors"),
+)
+_TOLD = table(
+    (own.SPANGLASS_USAGE_TOLD_PROMPT_TOKENS, "prompt"),
+    (own.SPANGLASS_USAGE_TOLD_COMPLETION_TOKENS, "completion"),
+    (own.SPANGLASS_USAGE_TOLD_TOTAL_TOKENS, "total"),
 )
 _SPLIT = durations(
     (own.SPANGLASS_TIME_ATTEMPTS, "attempts"),
@@ -71,9 +80,8 @@ def _write(record: Record, out: dict[str, Any]) -> None:
     if record.failure is not None:
         _FAILURE(record.failure, out)
     usage = record.usage
-    if usage is not None and usage.details is not None:
-        for key in usage.details:
-            out[f"{own.SPANGLASS_USAGE_DETAILS}.{key}"] = usage.details[key]
+    if usage is not None and (usage.details is not None or not usage.counted):
+        _write_usage(usage, out)
     if record.stream is not None:
         _write_stream(record.stream, out)
         if usage is None and record.stream.estimated_tokens is not None:
@@ -81,6 +89,14 @@ def _write(record: Record, out: dict[str, Any]) -> None:
     for message in record.output_messages or ():
         if message.refusal is not None:
             out[own.SPANGLASS_RESPONSE_REFUSAL] = True
+
+
+def _write_usage(usage: Usage, out: dict[str, Any]) -> None:
+    if not usage.counted:
+        _TOLD(usage, out)
+        return
+    for key in usage.details or ():
+        out[f"{own.SPANGLASS_USAGE_DETAILS}.{key}"] = (usage.details or {})[key]
 
 
 def _write_stream(stream: StreamStats, out: dict[str, Any]) -> None:

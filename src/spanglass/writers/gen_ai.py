@@ -4,7 +4,7 @@ from operator import attrgetter
 from typing import Any
 
 from spanglass.plain import encode, fields
-from spanglass.record import Message, Part, Record
+from spanglass.record import Message, Part, Record, ToolCall
 from spanglass.semconv import gen_ai as ai
 from spanglass.semconv import otel
 from spanglass.writers.table import NANOSECONDS, table
@@ -19,8 +19,18 @@ PROVIDERS = {
     "vertexai": "gcp.vertex_ai",
     "xai": "x_ai",
 }
-API_TYPES = {"ChatCompletion": "chat_completions"}
-FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
+API_TYPES = {
+    "ChatCompletion": "chat_completions",
+    **dict.fromkeys(("Response", "CompactResponse", "RetrieveResponse", "CancelResponse"), "responses"),
+}
+FINISH_REASONS = {
+    "tool_calls": "tool_call",
+    "function_call": "tool_call",
+    "completed": "stop",
+    "max_output_tokens": "length",
+    "failed": "error",
+}
+FETCH = "fetch_response"
 OUTPUT_TYPES = {"text": "text", "json_object": "json", "json_schema": "json"}
 # A parameter of the request, its attribute, the attribute's type, and the value that says nothing.
 PARAMETERS: tuple[tuple[str, str, type, Any], ...] = (
@@ -32,6 +42,9 @@ PARAMETERS: tuple[tuple[str, str, type, Any], ...] = (
     ("max_completion_tokens", ai.GEN_AI_REQUEST_MAX_TOKENS, int, None),
     ("seed", ai.GEN_AI_REQUEST_SEED, int, None),
     ("top_k", ai.GEN_AI_REQUEST_TOP_K, int, None),
+    ("max_output_tokens", ai.GEN_AI_REQUEST_MAX_TOKENS, int, None),
+    ("encoding_format", ai.GEN_AI_REQUEST_ENCODING_FORMATS, list, None),
+    ("starting_after", ai.GEN_AI_REQUEST_STREAM_CURSOR, str, None),
     ("n", ai.GEN_AI_REQUEST_CHOICE_COUNT, int, 1),
     ("stream", ai.GEN_AI_REQUEST_STREAM, bool, False),
     ("stop", ai.GEN_AI_REQUEST_STOP_SEQUENCES, list, None),
@@ -50,6 +63,9 @@ _RESPONSE = table(
     (ai.GEN_AI_RESPONSE_MODEL, "response_model"),
     (ai.OPENAI_RESPONSE_SERVICE_TIER, "service_tier"),
     (ai.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, "fingerprint"),
+    (ai.GEN_AI_CONVERSATION_ID, "conversation"),
+    (ai.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID, "previous_response"),
+    (ai.GEN_AI_EMBEDDINGS_DIMENSION_COUNT, "dimensions"),
 )
 _TOOL = table((ai.GEN_AI_TOOL_CALL_ID, "id"), (ai.GEN_AI_TOOL_DESCRIPTION, "description"))
 _TOOL_VALUES = table((ai.GEN_AI_TOOL_CALL_ARGUMENTS, "input_value"), (ai.GEN_AI_TOOL_CALL_RESULT, "output_value"))
@@ -97,13 +113,18 @@ def _write(record: Record, out: dict[str, Any]) -> None:
         out[ai.OPENAI_API_TYPE] = API_TYPES[record.name]
     if record.parameters:
         _write_parameters(record.parameters, out)
-    if record.usage is not None:
+    if record.usage is not None and record.usage.counted:
         _USAGE(record.usage, out)
+    if record.status is not None and record.operation == FETCH:
+        out[ai.GEN_AI_RESPONSE_STATUS] = record.status
     if record.stream is not None and record.stream.first is not None:
         out[ai.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = record.stream.first / NANOSECONDS
     if record.failure is not None:
         out[otel.ERROR_TYPE] = record.failure.type
-    reasons = [message.finish_reason for message in record.output_messages or ()]
+    if record.finish_reason is not None:
+        reasons: list[str | None] = [record.finish_reason]
+    else:
+        reasons = [one.finish_reason for one in record.output_messages or record.choices or ()]
     if any(reasons):
         out[ai.GEN_AI_RESPONSE_FINISH_REASONS] = [_finish_reason(reason) for reason in reasons]
 
@@ -117,12 +138,25 @@ def _write_parameters(parameters: dict[str, Any], out: dict[str, Any]) -> None:
             value = float(value)
         elif kind is list and value.__class__ is str:
             value = [value]
+        elif kind is str and value.__class__ is int:
+            value = str(value)
         if value.__class__ is kind and value != nothing:
             out[name] = value
+    _write_nested(parameters, out)
+
+
+def _write_nested(parameters: dict[str, Any], out: dict[str, Any]) -> None:
+    asked: Any = None
     if "response_format" in parameters:
-        asked: Any = fields(parameters["response_format"]).get("type")
-        if asked.__class__ is str and asked in OUTPUT_TYPES:
-            out[ai.GEN_AI_OUTPUT_TYPE] = OUTPUT_TYPES[asked]
+        asked = fields(parameters["response_format"]).get("type")
+    elif "text" in parameters:
+        asked = fields(fields(parameters["text"]).get("format")).get("type")
+    if asked.__class__ is str and asked in OUTPUT_TYPES:
+        out[ai.GEN_AI_OUTPUT_TYPE] = OUTPUT_TYPES[asked]
+    if "reasoning" in parameters:
+        effort: Any = fields(parameters["reasoning"]).get("effort")
+        if effort.__class__ is str:
+            out[ai.GEN_AI_REQUEST_REASONING_LEVEL] = effort
 
 
 def _finish_reason(reason: str | None) -> str:
@@ -133,10 +167,15 @@ def _finish_reason(reason: str | None) -> str:
 
 def _write_with_content(record: Record, out: dict[str, Any]) -> None:
     _write(record, out)
-    if record.input_messages:
-        out[ai.GEN_AI_INPUT_MESSAGES] = encode([_message(message) for message in record.input_messages])
-    if record.output_messages:
-        out[ai.GEN_AI_OUTPUT_MESSAGES] = encode([_message(message) for message in record.output_messages])
+    sent = record.input_messages or [Message("user", prompt) for prompt in record.prompts or ()]
+    received = record.output_messages or [Message("assistant", choice.text) for choice in record.choices or ()]
+    if record.instructed and sent:
+        out[ai.GEN_AI_SYSTEM_INSTRUCTIONS] = encode(_message(sent[0])["parts"])
+        sent = sent[1:]
+    if sent:
+        out[ai.GEN_AI_INPUT_MESSAGES] = encode([_message(message) for message in sent])
+    if received:
+        out[ai.GEN_AI_OUTPUT_MESSAGES] = encode([_message(message) for message in received])
     if record.tools:
         out[ai.GEN_AI_TOOL_DEFINITIONS] = encode([_definition(tool) for tool in record.tools])
 
@@ -151,7 +190,7 @@ def _message(message: Message) -> dict[str, Any]:
     if message.refusal is not None:
         parts += [{"type": "refusal", "content": message.refusal}]
     for call in message.tool_calls or ():
-        parts += [{"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments}]
+        parts += [_tool_call(call)]
     if message.function_name is not None:
         parts += [{"type": "tool_call", "name": message.function_name, "arguments": message.function_arguments}]
     if message.tool_call_id is not None:
@@ -159,6 +198,13 @@ def _message(message: Message) -> dict[str, Any]:
         parts = [{"type": "tool_call_response", "id": message.tool_call_id, "response": response}]
     named = {} if message.name is None else {"name": message.name}
     return {"role": message.role, "parts": parts, **named}
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    if call.hosted is None:
+        return {"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments}
+    hosted = {"type": call.hosted, "arguments": call.arguments}
+    return {"type": "server_tool_call", "id": call.id, "name": call.name, "server_tool_call": hosted}
 
 
 def _part(part: Part) -> dict[str, Any]:

@@ -16,6 +16,19 @@ _START = table(
     (oi.LLM_MODEL_NAME, "request_model"),
     (oi.LLM_REQUEST_MODEL_NAME, "request_model"),
 )
+# Of embeddings, which are no call of a language model.
+_START_EMBEDDINGS = table(
+    (oi.OPENINFERENCE_SPAN_KIND, "kind"),
+    (oi.EMBEDDING_MODEL_NAME, "request_model"),
+)
+_VALUES_EMBEDDINGS = table(
+    (oi.INPUT_VALUE, "input_value"),
+    (oi.INPUT_MIME_TYPE, "input_mime"),
+    (oi.OUTPUT_VALUE, "output_value"),
+    (oi.OUTPUT_MIME_TYPE, "output_mime"),
+    (oi.EMBEDDING_MODEL_NAME, "response_model"),
+)
+EMBEDDINGS = "embeddings"
 _VALUES = table(
     (oi.INPUT_VALUE, "input_value"),
     (oi.INPUT_MIME_TYPE, "input_mime"),
@@ -38,6 +51,7 @@ _TOOL = table(
     (oi.TOOL_DESCRIPTION, "description"),
     (oi.TOOL_PARAMETERS, "parameters"),
 )
+_EMBEDDING = table((oi.EMBEDDING_TEXT, "text"), (oi.EMBEDDING_VECTOR, "vector"))
 _MESSAGE = table(
     (oi.MESSAGE_ROLE, "role"),
     (oi.MESSAGE_CONTENT, "content"),
@@ -51,7 +65,12 @@ _TOOL_CALL = table(
     (oi.TOOL_CALL_FUNCTION_NAME, "name"),
     (oi.TOOL_CALL_FUNCTION_ARGUMENTS, "arguments"),
 )
-_TEXT = table((oi.MESSAGE_CONTENT_TYPE, "kind"), (oi.MESSAGE_CONTENT_TEXT, "text"))
+_TEXT = table(
+    (oi.MESSAGE_CONTENT_TYPE, "kind"),
+    (oi.MESSAGE_CONTENT_TEXT, "text"),
+    (oi.MESSAGE_CONTENT_ID, "id"),
+    (oi.MESSAGE_CONTENT_ENCRYPTED_CONTENT, "encrypted"),
+)
 _PARTS = {
     "image": table(
         (oi.MESSAGE_CONTENT_TYPE, "kind"),
@@ -74,7 +93,30 @@ _PARTS = {
 }
 
 
+def _start(record: Record, out: dict[str, Any]) -> None:
+    (_START_EMBEDDINGS if record.operation == EMBEDDINGS else _START)(record, out)
+
+
 def _write(record: Record, out: dict[str, Any]) -> None:
+    if record.operation == EMBEDDINGS:
+        _write_embeddings(record, out)
+    else:
+        _write_call(record, out)
+    if record.usage is not None and record.usage.counted:
+        _USAGE(record.usage, out)
+    if record.context:
+        out |= record.context
+
+
+def _write_embeddings(record: Record, out: dict[str, Any]) -> None:
+    _VALUES_EMBEDDINGS(record, out)
+    if record.parameters:
+        out[oi.EMBEDDING_INVOCATION_PARAMETERS] = encode(record.parameters)
+    for number, embedding in enumerate(record.embeddings or ()):
+        _EMBEDDING(embedding, out, f"{oi.EMBEDDING_EMBEDDINGS}.{number}.")
+
+
+def _write_call(record: Record, out: dict[str, Any]) -> None:
     _VALUES(record, out)
     if record.response_model is not None and record.response_model != record.request_model:
         out[oi.LLM_MODEL_NAME] = record.response_model
@@ -90,10 +132,20 @@ def _write(record: Record, out: dict[str, Any]) -> None:
         _write_messages(oi.LLM_OUTPUT_MESSAGES, record.output_messages, out)
         if record.output_messages[0].finish_reason is not None:
             out[oi.LLM_FINISH_REASON] = record.output_messages[0].finish_reason
-    if record.usage is not None:
-        _USAGE(record.usage, out)
-    if record.context:
-        out |= record.context
+    if record.finish_reason is not None:
+        out[oi.LLM_FINISH_REASON] = record.finish_reason
+    if record.prompts is not None or record.choices is not None:
+        _write_completion(record, out)
+
+
+def _write_completion(record: Record, out: dict[str, Any]) -> None:
+    for number, prompt in enumerate(record.prompts or ()):
+        out[f"{oi.LLM_PROMPTS}.{number}.{oi.PROMPT_TEXT}"] = prompt
+    for number, choice in enumerate(record.choices or ()):
+        if choice.text is not None:
+            out[f"{oi.LLM_CHOICES}.{number}.{oi.COMPLETION_TEXT}"] = choice.text
+    if record.choices and record.choices[0].finish_reason is not None:
+        out[oi.LLM_FINISH_REASON] = record.choices[0].finish_reason
 
 
 def _write_messages(prefix: str, messages: list[Message], out: dict[str, Any]) -> None:
@@ -123,4 +175,4 @@ def _write_parts(message: Message, out: dict[str, Any], at: str) -> None:
         rows(part, out, here)
 
 
-WRITER = Writer("openinference", attrgetter("name"), _START, _write, marks_success=True)
+WRITER = Writer("openinference", attrgetter("name"), _start, _write, marks_success=True)

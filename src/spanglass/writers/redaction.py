@@ -9,7 +9,7 @@ from typing import Any
 from spanglass.credentials import PARAMETERS, REDACTED
 from spanglass.guard import guard
 from spanglass.plain import encode
-from spanglass.record import Attempt, Failure, Message, Part, Record, Tool, ToolCall, Usage
+from spanglass.record import Attempt, Choice, Embedding, Failure, Message, Part, Record, Tool, ToolCall, Usage
 from spanglass.semconv import openinference as oi
 from spanglass.writers.retold import input_of, output_of
 
@@ -20,7 +20,7 @@ Rows = Mapping[str, tuple[Reduce, ...]]
 # What of a record says nothing of the content. Every other field is emptied, those of later versions too.
 KEPT = frozenset({
     "name", "kind", "operation", "start", "duration", "system", "provider", "address", "port", "helper", "streamed",
-    "succeeded", "stream", "split",
+    "succeeded", "stream", "split", "instructed", "background", "adopts", "echoes", "vectors", "dimensions",
 })  # fmt: skip
 KEPT_CONTEXT = frozenset({oi.SESSION_ID, oi.USER_ID, oi.TAG_TAGS, oi.METADATA})
 
@@ -35,7 +35,7 @@ def redact(record: Record, rows: "Rows | None" = None) -> None:
 
     An `input_value` or `output_value` of which only a part is hidden is told anew from what remains of the record.
     """
-    rows = EVERYTHING if rows is None else rows
+    rows = _widened(record, EVERYTHING if rows is None else rows)
     held = {name: getattr(record, name) for name in rows}
     # All of it goes before any is put back, so that an error in between hides more and not less.
     for name in rows:
@@ -46,6 +46,14 @@ def redact(record: Record, rows: "Rows | None" = None) -> None:
             value = None if value is None else reduce(value)
         setattr(record, name, value)
     _retell(record, held.get("input_value"), held.get("output_value"))
+
+
+def _widened(record: Record, rows: Rows) -> Rows:
+    """Return the rows with those of what says the same as a part that few calls have."""
+    for name, more in SAME.items():
+        if name in rows and getattr(record, name) is not None:
+            rows = {**more, **rows}
+    return {"output_value": (_gone,), **rows} if record.echoes else rows
 
 
 def redact_by(redactor: Callable[[Record], object], record: Record) -> None:
@@ -179,6 +187,7 @@ _FAILURE: dict[str, Reduce] = {
     "api_type": word,
     "request_id": word,
     "cancelled": _same,
+    "raised": _same,
 }
 _ATTEMPT: dict[str, Reduce] = {
     **dict.fromkeys(("number", "start", "end", "method", "address", "port", "status"), _same),
@@ -189,7 +198,7 @@ _ATTEMPT: dict[str, Reduce] = {
     "retry_after": word,
     "limits": _limits,
 }
-_USAGE: dict[str, Reduce] = {**{field.name: _count for field in fields(Usage)}, "details": _counts}
+_USAGE: dict[str, Reduce] = {**{field.name: _count for field in fields(Usage)}, "details": _counts, "counted": _same}
 
 
 def _message(message: Message) -> Message:
@@ -205,10 +214,14 @@ def _messages(messages: list[Message]) -> list[Message]:
 
 _REDUCED: dict[str, Reduce] = {
     **dict.fromkeys(("request_model", "response_model", "response_id", "service_tier", "fingerprint"), word),
+    **dict.fromkeys(("status", "finish_reason", "previous_response", "conversation"), word),
     "parameters": _numbers,
     "tool": lambda tool: Tool(**_only(_TOOL, tool)),
     "input_messages": _messages,
     "output_messages": _messages,
+    "prompts": lambda prompts: [REDACTED for _ in prompts],
+    "choices": lambda choices: [Choice(REDACTED, word(choice.finish_reason)) for choice in choices],
+    "embeddings": lambda embeddings: [Embedding(REDACTED) for one in embeddings if one.text is not None],
     "input_value": _mark,
     "input_mime": _text_plain,
     "output_value": _mark,
@@ -232,8 +245,14 @@ _QUOTES: dict[str, Reduce] = {name: _REDUCED[name] for name in ("failure", "atte
 # What says the same as the messages: where a part of them is hidden, it is told anew.
 _SENT: dict[str, Reduce] = {"input_value": _gone, **_QUOTES}
 _RECEIVED: dict[str, Reduce] = {"output_value": _gone, **_QUOTES}
+# What says the same as a part that few calls have: hidden with it, where a call has it.
+SAME: dict[str, Rows] = {
+    "prompts": {name: (reduce,) for name, reduce in _SENT.items()},
+    "choices": {name: (reduce,) for name, reduce in _RECEIVED.items()},
+    "embeddings": {name: (reduce,) for name, reduce in {**_SENT, **_RECEIVED}.items()},
+}
 # The parameters that hold what a message may.
-_SAID = frozenset({"prediction"})
+_SAID = frozenset({"prediction", "prompt", "suffix"})
 _TOOLS = frozenset({"tool_choice", "function_call", "functions", "web_search_options"})
 
 
@@ -255,7 +274,7 @@ def _textless_part(part: Part) -> Part:
     return part if part.kind in PICTURES and part.text is None else Part(word(part.kind), REDACTED)
 
 
-_TEXTLESS_CALL: dict[str, Reduce] = {"id": word, "name": word, "arguments": _mark}
+_TEXTLESS_CALL: dict[str, Reduce] = {"id": word, "name": word, "arguments": _mark, "hosted": word}
 _WORDS = ("role", "name", "tool_call_id", "function_name", "finish_reason")
 _TEXTLESS: dict[str, Reduce] = {
     **dict.fromkeys(_WORDS, word),
@@ -283,6 +302,14 @@ def _blind(part: Part) -> Part:
     return replace(part, text=part.text and REDACTED, url=part.url and REDACTED)
 
 
+def _wordless(embeddings: list[Embedding]) -> list[Embedding]:
+    return [replace(one, text=one.text and REDACTED) for one in embeddings]
+
+
+def _vectorless(embeddings: list[Embedding]) -> list[Embedding]:
+    return [replace(one, vector=None) for one in embeddings]
+
+
 PICTURES = frozenset({"image"})
 # The kinds of parts that hold no picture.
 WORDS = frozenset({"text", "refusal", "audio", "reasoning"})
@@ -292,6 +319,8 @@ PLACES: dict[str, dict[str, Reduce]] = {
     "inputs": {
         **{name: _REDUCED[name] for name in ("parameters", "tool", "input_value", "input_mime", "context")},
         "input_messages": _gone,
+        "prompts": _gone,
+        "embeddings": _wordless,
         "tools": _gone,
         **_QUOTES,
     },
@@ -300,14 +329,34 @@ PLACES: dict[str, dict[str, Reduce]] = {
         "output_value": _mark,
         "output_mime": _text_plain,
         "output_messages": _speechless,
+        "choices": _REDUCED["choices"],
+        "embeddings": _vectorless,
         **_QUOTES,
     },
-    "input_messages": {"input_messages": _gone, "parameters": _without(_SAID), "context": _context, **_SENT},
-    "output_messages": {"output_messages": _speechless, **_RECEIVED},
-    "input_text": {"input_messages": _texts, "parameters": _without(_SAID), "context": _context, **_SENT},
-    "output_text": {"output_messages": _texts, **_RECEIVED},
+    "input_messages": {
+        "input_messages": _gone,
+        "prompts": _gone,
+        "parameters": _without(_SAID),
+        "context": _context,
+        **_SENT,
+    },
+    "output_messages": {"output_messages": _speechless, "choices": _REDUCED["choices"], **_RECEIVED},
+    "input_text": {
+        "input_messages": _texts,
+        "prompts": _REDUCED["prompts"],
+        "embeddings": _wordless,
+        "parameters": _without(_SAID),
+        "context": _context,
+        **_SENT,
+    },
+    "output_text": {"output_messages": _texts, "choices": _REDUCED["choices"], **_RECEIVED},
     "input_images": {"input_messages": _pictures, "parameters": _without(_SAID), **_SENT},
     "llm_invocation_parameters": {"parameters": _gone, **_SENT},
+    "prompts": {"prompts": _gone},
+    "choices": {"choices": _REDUCED["choices"]},
+    "embeddings_text": {"embeddings": _wordless},
+    "embeddings_vectors": {"embeddings": _vectorless},
+    "embedding_vectors": {"embeddings": _vectorless},
     "llm_tools": {"tools": _gone, "tool": _REDUCED["tool"], "parameters": _without(_TOOLS), **_SENT},
 }
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from spanglass.plain import encode
-from spanglass.record import Message, Part, Record, ToolCall
+from spanglass.record import Choice, Message, Part, Record, ToolCall
 
 
 def input_of(record: Record) -> str | None:
@@ -12,15 +12,21 @@ def input_of(record: Record) -> str | None:
     said: dict[str, Any] = {**(record.parameters or {})}
     if record.input_messages:
         said["messages"] = [*map(_message, record.input_messages)]
+    if record.prompts:
+        said["prompt"] = record.prompts
+    if record.embeddings:
+        said["input"] = [embedding.text for embedding in record.embeddings if embedding.text is not None]
     if record.tools:
         said["tools"] = record.tools
     return encode(said) if said else None
 
 
 def output_of(record: Record) -> str | None:
-    """Return as JSON what the record has of the response's messages, or None where it has none."""
+    """Return as JSON what the record has of the response's messages or texts, or None where it has none."""
     messages = [*filter(None, map(_message, record.output_messages or ()))]
-    return encode({"messages": messages}) if messages else None
+    choices = [*filter(None, map(_known, record.choices or ()))]
+    said = {name: told for name, told in (("messages", messages), ("choices", choices)) if told}
+    return encode(said) if said else None
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -33,7 +39,7 @@ def _message(message: Message) -> dict[str, Any]:
     return told
 
 
-def _known(value: Message | Part | ToolCall) -> dict[str, Any]:
+def _known(value: Message | Part | ToolCall | Choice) -> dict[str, Any]:
     """Return the fields that are known, by their names."""
     held = {field.name: getattr(value, field.name) for field in fields(value)}
     return {name: held[name] for name in held if held[name] is not None}
