@@ -15,7 +15,7 @@ from opentelemetry.context import get_current
 from spanglass.calls import tracing
 from spanglass.calls.arguments import told
 from spanglass.calls.serving import served
-from spanglass.calls.unfinished import lose
+from spanglass.calls.unfinished import hold, lose
 from spanglass.calls.work import Work, begin
 from spanglass.guard import foreign, guard
 from spanglass.plain import encode, fields
@@ -52,7 +52,7 @@ class Execution(Work):
     def ask(self, kind: Kind, asked: Asked) -> None:
         """Note what is asked of the tool."""
         self._kind = kind
-        self._waiting = False
+        self._waiting: Any = None
         self._failure: BaseException | None = None
         if not self._span.is_recording():
             return
@@ -70,19 +70,24 @@ class Execution(Work):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._restore(self._outside, error)
-        if error is not None or not self._waiting:
+        if error is not None or self._waiting is None:
             self.finish(error or self._failure)
 
     def deliver(self, result: T) -> T:
         """Note what the tool returns, and return it; what is to be awaited is noted then."""
         if isawaitable(result):
-            self._waiting = True
-            waiting: Any = _awaited(self, Unawaited(self, result))
-            return waiting  # type: ignore[no-any-return]
-        self._waiting = False
+            self._waiting = result
+            hold(self)  # and it, or the collector may find it before what closes it
+            awaited: Any = _awaited(self, Unawaited(self))
+            return awaited  # type: ignore[no-any-return]
         with guard:
             super().deliver(self._kind.output(result))
         return result
+
+    def take(self) -> Any:
+        """Return what the tool has returned to be awaited, once."""
+        waiting, self._waiting = self._waiting, None
+        return waiting
 
     def watching(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments with a watcher of ours before the program's, where the tool's kind is watched."""
@@ -100,29 +105,24 @@ class Execution(Work):
 
 
 class Unawaited:
-    """What a tool has returned to be awaited; where nobody does, it is closed without a word, and the span ends."""
+    """Closes what a tool has returned to be awaited where nobody does, without a word, and ends the span."""
 
-    __slots__ = ("_run", "_taken", "_waiting")
+    __slots__ = ("_run",)
 
-    def __init__(self, run: Execution, waiting: Any) -> None:
+    def __init__(self, run: Execution) -> None:
         self._run = run
-        self._waiting = waiting
-        self._taken = False
-
-    def taken(self) -> Any:
-        """Return it, to be awaited now."""
-        self._taken = True
-        return self._waiting
 
     def __del__(self) -> None:
-        if not self._taken:
+        waiting = self._run.take()
+        if waiting is not None:
             lose(self._run, "cancelled", perf_counter_ns())
-            foreign(_close, self._waiting)
+            foreign(_close, waiting)
 
 
-async def _awaited(run: Execution, unawaited: Unawaited) -> Any:
+async def _awaited(run: Execution, _unawaited: Unawaited) -> Any:
+    waiting = run.take()
     with run:
-        return run.deliver(await unawaited.taken())
+        return run.deliver(await waiting)
 
 
 def _close(waiting: Any) -> None:
