@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Callable
 from functools import partial
-from inspect import isawaitable
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
@@ -75,13 +74,14 @@ class Execution(Work):
 
     def deliver(self, result: T) -> T:
         """Note what the tool returns, and return it; what is to be awaited is noted then."""
-        if isawaitable(result):
+        if hasattr(type(result), "__await__"):
             self._waiting = result
             hold(self)  # and it, or the collector may find it before what closes it
             awaited: Any = _awaited(self, Unawaited(self))
             return awaited  # type: ignore[no-any-return]
-        with guard:
-            super().deliver(self._kind.output(result))
+        if self._record.tool is not None:
+            with guard:
+                super().deliver(self._kind.output(result))
         return result
 
     def take(self) -> Any:
@@ -91,7 +91,7 @@ class Execution(Work):
 
     def watching(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments with a watcher of ours before the program's, where the tool's kind is watched."""
-        if not self._kind.watched:
+        if not self._kind.watched or self._record.tool is None:  # it is not recorded
             return kwargs
         self._handled = sys.exc_info()[1]  # by the program, which runs the tool meanwhile
         return {**kwargs, "on_diagnostic": partial(self._watch, kwargs.get("on_diagnostic"))}
