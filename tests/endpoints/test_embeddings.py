@@ -320,11 +320,19 @@ def expected(shown: str | None) -> dict[str, Any]:
 ALL = ("openinference", "spanglass", "gen_ai")
 
 
+def asked_bare(way: Way, flavour: Flavour, client: Any) -> Any:
+    """Return what the bare SDK gives; an older one does not have each way, or takes vectors in base64 by numpy only."""
+    try:
+        return way.ask(flavour, client, **way.asked)
+    except (AttributeError, openai.OpenAIError) as error:
+        return pytest.skip(f"{error}")
+
+
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_way(way: Way, flavour: Flavour, server: OpenAIServer) -> None:
     """However it is asked for, a vector is told as numbers; a format that the SDK has added is not shown as asked."""
     client = flavour.client(server)
-    bare = way.ask(flavour, client, **way.asked)
+    bare = asked_bare(way, flavour, client)
     with captured_spans(conventions=ALL) as captured:
         result = way.ask(flavour, client, **way.asked)
 
@@ -340,7 +348,9 @@ def test_way(way: Way, flavour: Flavour, server: OpenAIServer) -> None:
 @pytest.mark.parametrize("kind", ["", "with_raw_response"])
 def test_kept_method(way: Way, kind: str, flavour: Flavour, server: OpenAIServer) -> None:
     """A method that was kept from before is told as any other, and what the SDK adds within is not shown either."""
-    resource = flavour.client(server).embeddings
+    client = flavour.client(server)
+    asked_bare(way, flavour, client)
+    resource = client.embeddings
     create = (getattr(resource, kind) if kind else resource).create
     with captured_spans(conventions=ALL) as captured:
         flavour.wait(create(model=MODEL, input="hi", **way.asked))
@@ -457,7 +467,7 @@ def test_failed(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans)
     """A call that is refused tells what was asked, and that no vector came."""
     server.script(Reply({"error": {"message": "no"}}, status=400))
     with suppress(openai.BadRequestError):
-        text(flavour, flavour.client(server, max_retries=0), dimensions=2)
+        text(flavour, flavour.client(server, max_retries=0))
 
     (span,) = [span for span in captured.spans if span.name != "attempt"]
     attributes = span.attributes or {}
