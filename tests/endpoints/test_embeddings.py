@@ -130,6 +130,7 @@ ODD: dict[str, Told] = {
     "empty": (given((0, []), (1, "")), [None, None], 0),
     "a word": (given((0, "hello!"), (1, TWO)), [None, TWO], 1),
     "base64 that is cut": (given((0, "AAAAP"), (1, TWO)), [None, TWO], 1),
+    "base64 with a blank in it": (given((0, "AAAA Pw=="), (1, TWO)), [None, TWO], 1),
     "base64 of three bytes": (given((0, "AAAA"), (1, TWO)), [None, TWO], 1),
     "not a number in it": (given((0, [0.5, "a"]), (1, TWO)), [None, TWO], 1),
     "truth in it": (given((0, [True]), (1, TWO)), [None, TWO], 1),
@@ -184,8 +185,10 @@ FIT = vectors.MOST // 1_536  # so many of them a span takes
 @pytest.mark.parametrize("base64_encoded", [False, True])
 @pytest.mark.parametrize("made", [dict, construct, None], ids=["dict", "model", "text"])
 def test_many(*, base64_encoded: bool, made: Any) -> None:
-    """Of many vectors the first are kept, all are counted, and no more memory is taken than those need."""
+    """Of many vectors those of the first inputs are kept, all are counted; no more memory is taken than those need."""
     body = embeddings([LONG] * 500, base64_encoded=base64_encoded)
+    if made is not None:
+        body["data"].reverse()
     text, response = json.dumps(body), None if made is None else made(body)
     read = record(*["a"] * 500)
 
@@ -340,7 +343,8 @@ def test_way(way: Way, flavour: Flavour, server: OpenAIServer) -> None:
     attributes: dict[str, Any] = dict(span.attributes or {})
     assert (bare, server.journal[0].body) == (result, server.journal[1].body)
     assert expected(way.shown) == told(captured)
-    assert "[2 floats]" in attributes["output.value"]
+    marked = [{"object": "embedding", "index": 0, "embedding": "[2 floats]"}]
+    assert {**embeddings(model=MODEL), "data": marked} == json.loads(attributes["output.value"])
     assert way.shown == json.loads(attributes["input.value"]).get("encoding_format")
 
 
