@@ -324,6 +324,18 @@ SAME: dict[tuple[str, Reduce], Rows] = {
     ("embeddings", _vectorless): _rows(_RECEIVED),
 }
 
+# The kinds of parts that hold definitions of tools.
+DEFINING = frozenset({"additional_tools", "mcp_list_tools", "tool_search_output"})
+
+
+def _toolless(messages: list[Message]) -> list[Message]:
+    return [replace(message, parts=message.parts and [*map(_undefined, message.parts)]) for message in messages]
+
+
+def _undefined(part: Part) -> Part:
+    return Part(part.kind, REDACTED) if part.kind in DEFINING else part
+
+
 PICTURES = frozenset({"image"})
 # The kinds of parts that hold no picture.
 WORDS = frozenset({"text", "refusal", "audio", "reasoning"})
@@ -371,7 +383,14 @@ PLACES: dict[str, dict[str, Reduce]] = {
     "embeddings_text": {"embeddings": _wordless},
     "embeddings_vectors": {"embeddings": _vectorless},
     "embedding_vectors": {"embeddings": _vectorless},
-    "llm_tools": {"tools": _gone, "tool": _REDUCED["tool"], "parameters": _without(_TOOLS), **_SENT},
+    "llm_tools": {
+        "tools": _gone,
+        "tool": _REDUCED["tool"],
+        "input_messages": _toolless,
+        "output_messages": _toolless,
+        "parameters": _without(_TOOLS),
+        **_SENT,
+    },
 }
 
 
