@@ -185,7 +185,7 @@ def test_the_row_of_other_endpoints(
     assert [(row.tool, row.status, row.detail) for row in summarize(recorder.spans).rows] == [expected]
 
 
-PRICED: Final[dict[str, Any]] = {
+TOOK: Final[dict[str, Any]] = {
     "openinference.span.kind": "LLM",
     "llm.provider": "openai",
     "llm.response.model_name": "gpt-4o-mini",
@@ -194,7 +194,7 @@ PRICED: Final[dict[str, Any]] = {
     "llm.token_count.completion": 100,
     "llm.token_count.total": 1100,
 }
-ANSWERED: Final = responded("completed", **PRICED)
+ANSWERED: Final = responded("completed", **TOOK)
 FETCHED: Final = {
     **responded("completed"),
     "openinference.span.kind": "CHAIN",
