@@ -64,7 +64,7 @@ TOOL_CALL = {
 }
 TOOL_RESULT = {"role": "tool", "tool_call_id": "call_1", "content": '{"22:14": {"late": 6, "platform": 4}}'}
 ENCRYPTED: Any = "reasoning.encrypted_content"
-THOUGHT = {
+THOUGHT: dict[str, Any] = {
     "id": "rs_1",
     "type": "reasoning",
     "summary": [{"type": "summary_text", "text": "The departures of Ghent will tell."}],

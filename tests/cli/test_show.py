@@ -194,7 +194,7 @@ def test_a_response_in_the_background(server: OpenAIServer, api: openai.OpenAI, 
     assert expected == run("show", save()).stdout
 
 
-def test_vectors_and_prompts(server: OpenAIServer, api: openai.OpenAI, save: Save) -> None:
+def test_vectors_and_prompts(api: openai.OpenAI, save: Save) -> None:
     """Embeddings tell what was embedded and how many vectors came, and completions before chat prompts and texts."""
     api.embeddings.create(model="text-embedding-3-small", input=[f"Text {number}" for number in range(6)])
     api.completions.create(model="davinci-002", prompt=["Once", "Twice"])
