@@ -178,11 +178,12 @@ def test_a_person_sees_a_conversation_by_responses(phoenix: Phoenix, chromium: P
         picture(trace, tmp_path / "first.png")
 
         page.goto(phoenix.page("evening-desk", spans[3]))
-        for text in ("Tool Result: call_1", "Tool Call: ws_1"):
-            expect(trace.get_by_text(text).first).to_be_visible(timeout=30_000)
-        expect(trace.get_by_text("works at Ghent station").first).to_be_visible()
+        expect(trace.get_by_text("Tool Result: call_1").first).to_be_visible(timeout=30_000)
         expect(trace.get_by_text(ANSWER, exact=True).first).to_be_visible()
         picture(trace, os.environ.get("SPANGLASS_RESPONSES_SCREENSHOT") or tmp_path / "second.png")
+        trace.get_by_text("assistant", exact=True).nth(-2).click()  # closed but for the last
+        for text in ("Tool Call: ws_1", "works at Ghent station"):
+            expect(trace.get_by_text(text).last).to_be_visible()
 
 
 @pytest.mark.browser
