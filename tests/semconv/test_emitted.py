@@ -21,6 +21,7 @@ CARRIERS = {
     },
     "attempt": {"span.spanglass.attempt"},
     "function": {"span.openinference.function", "span.spanglass.function"},
+    "tool": {"span.openinference.tool", "span.gen_ai.execute_tool"},
     "program": {"entity.program"},
     "exception": {"event.exception"},
     "First Token Stream Event": {"event.openinference.first_token"},
@@ -69,7 +70,7 @@ def test_attributes_are_where_the_registry_says(written: list[Written], carrier:
 
 def test_events_and_metrics_are_the_registered_ones(written: list[Written]) -> None:
     """The events and the metrics that are written are those of the registry."""
-    others = {each.carrier for each in written} - {"call", "attempt", "function", "program"}
+    others = {each.carrier for each in written} - {"call", "attempt", "function", "tool", "program"}
 
     assert others == named("event", "name") | named("metric", "metric_name")
 
