@@ -1,7 +1,7 @@
 """`spanglass export --format openai-finetune`: what it makes an example of, and what it leaves out, and why."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from math import nan
 from pathlib import Path
@@ -37,6 +37,13 @@ GREETING = {
     "input.value": json.dumps({"messages": [HI]}),
     "output.value": json.dumps({"choices": [{"message": HELLO}]}),
 }
+
+
+@pytest.fixture
+def api(server: OpenAIServer) -> Iterator[openai.OpenAI]:
+    """Give a client of the server that is closed in the end."""
+    with client(server) as api:
+        yield api
 
 
 def save(path: Path, captured: CapturedSpans) -> Path:
@@ -559,15 +566,16 @@ def respond(openai_client: openai.OpenAI, *asked: Any, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
-def test_a_conversation_by_responses(server: OpenAIServer, export: Export, *, streamed: bool) -> None:
+def test_a_conversation_by_responses(
+    server: OpenAIServer, api: openai.OpenAI, export: Export, *, streamed: bool
+) -> None:
     """A conversation by the Responses API is an example as one by chat is: what is said and called in a turn is one."""
 
     def turn(output: list[Any]) -> Any:
         server.script(Stream(response_events(output), done=False) if streamed else Reply(response(output)))
-        answer = respond(openai_client, *asking, instructions="Be brief.", tools=TOOLS, stream=streamed)
+        answer = respond(api, *asking, instructions="Be brief.", tools=TOOLS, stream=streamed)
         return [*answer][-1].response.output if streamed else answer.output
 
-    openai_client = client(server)
     asking: list[Any] = [says("user", "How warm are Paris and Paris?")]
     asking += turn([THOUGHT, said("Let me see."), called(1), called(2)])
     asking += [returned(1, "21 degrees"), returned(2, "22 degrees")]
@@ -592,18 +600,17 @@ def test_a_conversation_by_responses(server: OpenAIServer, export: Export, *, st
     )
 
 
-def test_responses_of_texts_and_images(server: OpenAIServer, export: Export) -> None:
+def test_responses_of_texts_and_images(server: OpenAIServer, api: openai.OpenAI, export: Export) -> None:
     """What is sent as a text, or as parts, is as it would be in a chat."""
-    openai_client = client(server)
     image = {"type": "input_image", "image_url": "https://example.com/a.png", "detail": "low"}
     for asked in ("Hi", says("user", [{"type": "input_text", "text": "What is this?"}, image])):
         server.script(Reply(response()))
-        respond(openai_client, asked)
+        respond(api, asked)
 
     assert [{"messages": [HI, HELLO]}, {"messages": [QUESTION, HELLO]}] == examples(export())
 
 
-def test_responses_that_were_masked(tmp_path: Path, server: OpenAIServer) -> None:
+def test_responses_that_were_masked(tmp_path: Path, server: OpenAIServer, api: openai.OpenAI) -> None:
     """A response of which a redactor has changed a part is told from what is left, in one message as well."""
 
     def mask(record: Record) -> None:
@@ -612,16 +619,15 @@ def test_responses_that_were_masked(tmp_path: Path, server: OpenAIServer) -> Non
 
     server.script(Reply(response([THOUGHT, said("Hello Ann"), called(1)])))
     with captured_spans(redactor=mask) as captured:
-        respond(client(server), "I am Ann", tools=TOOLS)
+        respond(api, "I am Ann", tools=TOOLS)
     shown = run("export", save(tmp_path / "trace.jsonl", captured), "--format", "openai-finetune")
     messages = [says("user", "I am <name>"), says("assistant", "Hello <name>", tool_calls=[CALL])]
 
     assert [{"messages": messages, "tools": [WEATHER]}] == examples(shown)
 
 
-def test_responses_that_are_no_example_are_counted(server: OpenAIServer, export: Export) -> None:
+def test_responses_that_are_no_example_are_counted(server: OpenAIServer, api: openai.OpenAI, export: Export) -> None:
     """What a chat has no word for is counted by its reason; what looks at a response, or shortens it, is no answer."""
-    openai_client = client(server)
     for answer in (
         response([SEARCH, said("Found.")]),
         response("It is a lo", status="incomplete", incomplete_details={"reason": "max_output_tokens"}),
@@ -630,18 +636,18 @@ def test_responses_that_are_no_example_are_counted(server: OpenAIServer, export:
         response(status="failed", error={"code": "server_error", "message": "No"}),
     ):
         server.script(Reply(answer))
-        respond(openai_client, "Hi")
+        respond(api, "Hi")
     server.script(Stream(response_events(status="incomplete"), done=False))
-    list(respond(openai_client, "Hi", stream=True))
-    with respond(openai_client, "Hi", stream=True) as stream:
+    list(respond(api, "Hi", stream=True))
+    with respond(api, "Hi", stream=True) as stream:
         next(stream)
-    respond(openai_client, "Hi", previous_response_id="resp_1")
-    respond(openai_client, {"type": "item_reference", "id": "msg_1"})
-    respond(openai_client, "Hi", tools=[{"type": "web_search"}])
+    respond(api, "Hi", previous_response_id="resp_1")
+    respond(api, {"type": "item_reference", "id": "msg_1"})
+    respond(api, "Hi", tools=[{"type": "web_search"}])
     server.script(Reply(response()), Reply(response([])), Reply(text_completion()))
-    openai_client.responses.retrieve("resp_1")
-    openai_client.responses.compact(model="gpt-4o-mini", input="Hi")
-    openai_client.completions.create(model="davinci-002", prompt="Hi")
+    api.responses.retrieve("resp_1")
+    api.responses.compact(model="gpt-4o-mini", input="Hi")
+    api.completions.create(model="davinci-002", prompt="Hi")
     expected = """\
 Wrote 0 examples.
 Left out:

@@ -165,7 +165,6 @@ def test_a_program_that_writes_gen_ai_alone(tmp_path: Path) -> None:
 
 def test_several_endpoints_of_a_model(server: OpenAIServer, captured: CapturedSpans, tmp_path: Path) -> None:
     """A model has a row for each endpoint that called it; what a response took counts once, however often told."""
-    openai_client = client(server)
     server.script(
         Reply(completion()),
         Reply(response([], status="queued", usage=None, background=True)),
@@ -174,12 +173,13 @@ def test_several_endpoints_of_a_model(server: OpenAIServer, captured: CapturedSp
         Reply({"object": "response.input_tokens", "input_tokens": 11}),
         Reply(embeddings()),
     )
-    ask(openai_client, "Hi")
-    begun = openai_client.responses.create(model="gpt-4o-mini", input="Hi", background=True)
-    for _ in range(2):
-        openai_client.responses.retrieve(begun.id)
-    openai_client.responses.input_tokens.count(model="gpt-4o-mini", input="Hi")
-    openai_client.embeddings.create(model="text-embedding-3-small", input="Hi")
+    with client(server) as openai_client:
+        ask(openai_client, "Hi")
+        begun = openai_client.responses.create(model="gpt-4o-mini", input="Hi", background=True)
+        for _ in range(2):
+            openai_client.responses.retrieve(begun.id)
+        openai_client.responses.input_tokens.count(model="gpt-4o-mini", input="Hi")
+        openai_client.embeddings.create(model="text-embedding-3-small", input="Hi")
     path = tmp_path / "trace.jsonl"
     path.write_text(settled(captured.spans), "utf-8")
     expected = """\
