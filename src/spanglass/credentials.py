@@ -279,23 +279,6 @@ def _tool(tool: Any) -> Any:
     return tool
 
 
-def _outside(tool: Any) -> Any:
-    """Return a tool that reaches out to servers without what it needs to be let in there."""
-    return scrub_inside(tool, _ADMITTING)
-
-
-_ADMITTING = CREDENTIALS | frozenset(_spelled("domain secrets"))
-# By their types. What is not here may hold anything; in the schemas of these a property may be named as a secret is.
-TOOLS: dict[str, Callable[[Any], Any] | None] = {
-    **dict.fromkeys(("function", "custom", "tool_search", "file_search", "computer", "computer_use_preview")),
-    **dict.fromkeys(("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")),
-    **dict.fromkeys(("apply_patch", "local_shell", "programmatic_tool_calling")),
-    **dict.fromkeys(("mcp", "code_interpreter", "shell"), _outside),
-    "namespace": lambda tool: _within(tool, "tools", _tools),
-    "image_generation": lambda tool: _within(tool, "input_image_mask", _part),
-}
-
-
 def _within(holder: Any, name: str, change: Callable[[Any], Any]) -> Any:
     """Return what holds a field itself, or a copy in which the field is changed."""
     own = whole(holder)
@@ -397,3 +380,12 @@ def _scrubbed(text: str) -> str:
 
 
 _ECHOED: dict[str, Callable[[Any], Any]] = {**_CLEANED, "output": _messages, "error": _unknown}
+# By their types. What is not here may hold anything; in the schemas of these a property may be named as a secret is.
+TOOLS: dict[str, Callable[[Any], Any] | None] = {
+    **dict.fromkeys(("function", "custom", "tool_search", "file_search", "computer", "computer_use_preview")),
+    **dict.fromkeys(("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")),
+    **dict.fromkeys(("apply_patch", "local_shell", "programmatic_tool_calling")),
+    **dict.fromkeys(("mcp", "code_interpreter", "shell"), _unknown),
+    "namespace": lambda tool: _within(tool, "tools", _tools),
+    "image_generation": lambda tool: _within(tool, "input_image_mask", _part),
+}
