@@ -23,6 +23,7 @@ OUTCOMES = {
     "abandoned": "unset",
     "cancelled": "unset",
     "truncated": "unset",
+    "incomplete": "unset",
     "error": "ERROR",
 }
 
@@ -61,7 +62,7 @@ def test_targets() -> None:
     told = {document: words(document) for document in DOCUMENTS}
 
     assert told == {
-        "README.md": {"demo", "test", "help", "bench", "bench-export", "test-sdks", "pictures"},
+        "README.md": {"demo", "test", "help", "bench", "bench-export", "test-sdks", "test-frameworks", "pictures"},
         "CONTRIBUTING.md": {
             "backends",
             "bench",
@@ -72,12 +73,13 @@ def test_targets() -> None:
             "test",
             "test-quick",
             "test-sdks",
+            "test-frameworks",
             "upgrade-check",
             "semconv",
             "readme",
             "pictures",
         },
-        ".ci/run": {"backends", "lint", "types", "test", "test-sdks"},
+        ".ci/run": {"backends", "lint", "types", "test", "test-sdks", "test-frameworks"},
     }
     others = {"install", "test-backends", "phoenix", "mlflow", "backends", "clean"}
     assert set().union(*told.values(), others) == targets()
@@ -92,6 +94,7 @@ def test_targets() -> None:
         ("bench-export", "PYTHONPATH=tests .venv/bin/python -m bench.export"),
         ("test-quick", ".venv/bin/pytest -n 2 -m 'not backend'"),
         ("test-backends", ".venv/bin/pytest -m backend"),
+        ("test-frameworks", ".venv/bin/nox -f tests/frameworks/sessions.py --envdir build/nox"),
         ("test-sdks", "PYTHONPATH=tests .venv/bin/python tests/readme.py --check-forms"),
         ("test", ".venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder"),
         ("lint", ".venv/bin/ruff format --check"),
