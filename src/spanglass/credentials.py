@@ -298,7 +298,7 @@ def _messages(messages: Any) -> Any:
         number += 1
         if message.__class__ in _BARE:
             continue
-        own = message if message.__class__ is dict else fields(message)
+        own = message if message.__class__ is dict else whole(message)  # an older SDK declares less
         for key in own:
             if key in _HOLDING and own[key].__class__ is not str and own[key] is not None:
                 made = _HOLDING[key](own[key])
@@ -313,7 +313,7 @@ def _parts(parts: Any) -> Any:
 
 
 def _part(part: Any) -> Any:
-    own = fields(part)
+    own = part if part.__class__ is dict else whole(part)
     for kind in own:
         if kind in _URLS:
             holder, name = own[kind], _URLS[kind]
