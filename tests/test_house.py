@@ -114,6 +114,24 @@ def test_strangers(package: str, stranger: str) -> None:
     assert [] == met
 
 
+# What all of `endpoints` is known by to the life of a call.
+SHARED = ("spanglass.endpoints.endpoint.", "spanglass.endpoints.shapes.")
+
+
+def test_an_endpoint_is_a_row() -> None:
+    """Nothing but the table names what reads an endpoint: the life of a call, its writers and its export know none."""
+    met = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in MODULES
+        if name_of(path)
+        in {"calls", "writers", "instrumentor", "client", "decorator", "context", "configure", "export"}
+        for name in imports(path)
+        if name.startswith("spanglass.endpoints.") and name.count(".") > 2 and not name.startswith(SHARED)
+    ]
+
+    assert [] == met
+
+
 def test_the_sdk_is_imported_in_one_place() -> None:
     """No module imports the SDK or its HTTP clients, whoever uses them has; but for one, whose classes are the SDK's.
 

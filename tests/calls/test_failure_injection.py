@@ -1,6 +1,7 @@
 """A failure of spanglass's own, at each place where one can happen, never reaches the caller."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -106,7 +107,7 @@ def writing(field: str) -> Inject:
         assert tracing.current is not None
         failing: Any = {field: fail}
         failed = tuple(writer._replace(**failing) for writer in WRITERS.values())
-        monkeypatch.setattr(tracing.current, "writers", failed)
+        monkeypatch.setattr(tracing.current, "writers", defaultdict(lambda: failed))
 
     return inject
 
@@ -135,7 +136,7 @@ def counting(monkeypatch: pytest.MonkeyPatch, _: CapturedSpans) -> None:
 PLACES: dict[str, tuple[Inject, bool]] = {
     "begin": (at("calls.callers.begin"), True),
     "mistake": (at("calls.methods.mistake"), True),
-    "server": (at("calls.invocation.server_of"), False),
+    "server": (at("calls.begin.server_of"), False),
     "start": (at("calls.tracing.Tracing.start"), False),
     "sampler": (sampling, False),
     "processor.on_start": (processing("on_start"), False),

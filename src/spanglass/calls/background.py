@@ -1,5 +1,6 @@
 """Responses that go on in the background: what fetches one is linked to what made it, and counts its tokens once."""
 
+import os
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ class Made(NamedTuple):
 
 
 _made: dict[str, Made] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_made.clear)  # what a parent made, the parent counts
 
 
 def note(record: Record, span: Span) -> None:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from spanglass.calls import tracing
 from spanglass.calls.aside import Aside, Traced, running
-from spanglass.calls.invocation import Invocation, begin
+from spanglass.calls.begin import begin
+from spanglass.calls.invocation import Invocation
 from spanglass.calls.own import OWN, take_retries
 from spanglass.calls.stream import AsyncWatchedBytes, StreamState, WatchedBytes, accumulate, accumulate_async
 from spanglass.endpoints import ADDRESSES, BEGINNING, ENDPOINTS, addressed

@@ -34,3 +34,8 @@ def counts(span: Any) -> bool:
         if key in attributes:
             return value is None or attributes[key] == value
     return False
+
+
+def counted_within(context: Context) -> bool:
+    """Tell whether the tokens of a call in this context are counted in its current span."""
+    return CURRENT in context and counts(context[CURRENT])

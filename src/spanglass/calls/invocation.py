@@ -1,44 +1,34 @@
 """The life of one call: begin, attempts, deliver, finish; once, whoever gets there first."""
 
 import json
-from collections.abc import Mapping
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, TypeVar
 
 from opentelemetry import trace
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED  # pyright: ignore[reportPrivateUsage]
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context, attach
 from opentelemetry.trace import Span
 
-from spanglass.calls import background, rivals
-from spanglass.calls.aside import Traced, Unrecorded, running
+from spanglass.calls import background
+from spanglass.calls.aside import running
 from spanglass.calls.attempts import answered, link, split
 from spanglass.calls.body import Body
-from spanglass.calls.enclosing import CURRENT, counts
+from spanglass.calls.enclosing import counted_within
 from spanglass.calls.failure import read_failure
-from spanglass.calls.operation import Operation, operation
-from spanglass.calls.server import server_of
 from spanglass.calls.stream import StreamState
 from spanglass.calls.tracing import Tracing
 from spanglass.calls.unfinished import collecting, drain, hold, lose, lost, release
 from spanglass.credentials import scrub_failure, secrets_of, without_secrets
 from spanglass.endpoints.endpoint import Endpoint
-from spanglass.endpoints.shapes import text
 from spanglass.guard import foreign, guard
 from spanglass.plain import encode, fields
 from spanglass.record import Attempt, Record
-from spanglass.writers.values import clean_text
 
 T = TypeVar("T")
-# The key under which older instrumentations are suppressed.
-OLDER = "suppress_instrumentation"
 # What a settled call holds.
 SETTLED = Record("", "", "")
 NOWHERE = Context()
 NOBODY = (None, None)
-LONGEST = 256  # characters of a model's name
-SENTINELS = frozenset({"NotGiven", "Omit"})
 
 
 class Invocation:
@@ -246,29 +236,16 @@ class Invocation:
             self.record, self.span, self._context, self._previous = SETTLED, trace.INVALID_SPAN, NOWHERE, NOWHERE
 
     def _complete(self, outcome: str) -> None:
-        self._read_all(outcome)
-        record = self.record
-        if record.failure is not None and not record.failure.raised:
-            scrub_failure(record.failure, self._hidden())
-        if self.endpoint.fetches:
-            background.adopt(record)
-            if record.adopts and not (CURRENT in self._previous and counts(self._previous[CURRENT])):
-                record.kind = "LLM"
-        elif record.background:
-            background.note(record, self.span)
-
-    def _read_all(self, outcome: str) -> None:
         record = self.record
         if record.attempts:
             link(record.attempts)
             record.split = split(record.attempts, record.duration, streamed=record.streamed)
         if not self._read:
             self._read_request(None)
+        record.succeeded = outcome == "" and record.failure is None
         if self.stream is not None:
             self._read_stream(self.stream, outcome)
-            return
-        record.succeeded = outcome == "" and record.failure is None
-        if self.response is not None:
+        elif self.response is not None:
             try:
                 received = self.response.content.decode()
             except UnicodeDecodeError:
@@ -276,6 +253,20 @@ class Invocation:
             self._read_response(received)
         elif self._result is not None:  # by an HTTP client whose `send` is its own
             self.endpoint.read_response(record, self._result, None)
+        if record.failure is not None and not record.failure.raised:
+            scrub_failure(record.failure, self._hidden())
+        if self.endpoint.fetches or record.background:
+            self._account()
+
+    def _account(self) -> None:
+        """See to it that the tokens of a response that is made in the background are counted once."""
+        record = self.record
+        if not self.endpoint.fetches:
+            background.note(record, self.span)
+            return
+        background.adopt(record)
+        if record.adopts and not counted_within(self._previous):
+            record.kind = "LLM"
 
     def _read_stream(self, stream: StreamState, outcome: str) -> None:
         record = self.record
@@ -315,88 +306,3 @@ def _parsed(received: str) -> Any:
         return json.loads(received)
     except (ValueError, RecursionError):
         return None
-
-
-def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any, held: str = "") -> Traced | None:
-    """Begin a call, or return None where instrumentation is suppressed, or cannot be; `held` is the id in its path."""
-    if lost:
-        drain()
-    context = get_current()
-    if (SUPPRESSED in context and context[SUPPRESSED]) or (OLDER in context and context[OLDER]):
-        return None
-    if rivals.due:
-        rivals.look(client)
-    noted = operation.get()
-    if noted is None or noted.begun:
-        noted = Operation("")
-    body = options.json_data if options.extra_json is None else _with_extra(options)
-    if endpoint.addressed:
-        body = {"response_id": held, **fields(options.params)}
-    elif endpoint.added:
-        body = _asked(endpoint.added, noted.given, options, body)
-    record = _record(endpoint, client, noted, body)
-    if CURRENT in context and counts(context[CURRENT]):
-        record.kind = "CHAIN"  # tokens are counted by the span's kind: once, in the span that is current
-    span = tracing.start(record, context, background.links(held) if held else None)
-    noted.begun = True
-    if not span.is_recording() and not tracing.meters.live:
-        return Unrecorded(span, context)
-    tracing.read_context(record, context)
-    return Invocation(tracing, endpoint, record, span, context, noted.origin, body, (client, options.headers))
-
-
-def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation, error: Exception) -> None:
-    """Record a call that ended in an exception before any request was begun."""
-    given = noted.given or {}
-    context = get_current()
-    if context.get(SUPPRESSED) or context.get(OLDER):
-        return
-    body = {key: given[key] for key in given if given[key].__class__.__name__ not in SENTINELS}
-    record = _record(endpoint, client, noted, body)
-    span = tracing.start(record, context)
-    if span.is_recording() or tracing.meters.live:
-        tracing.read_context(record, context)
-        sender = (client, given.get("extra_headers"))
-        call = Invocation(tracing, endpoint, record, span, context, noted.origin, body, sender)
-        call.finish("", error, perf_counter_ns())
-    else:
-        span.end()
-
-
-def _asked(added: frozenset[str], given: Mapping[str, Any] | None, options: Any, body: Any) -> Mapping[str, Any]:
-    """Return the body as the program asked for it, without what the SDK has added by itself.
-
-    Of a method that was kept from before nothing is known but that it parses its response: who gave what is guessed.
-    """
-    own = fields(body)
-    if given is None and not callable(options.post_parser):
-        return own
-    asked = {**fields(options.extra_json), **(given or {})}
-    chosen = {key for key in asked if asked[key].__class__.__name__ not in SENTINELS}
-    return {key: own[key] for key in own if key not in added or key in chosen}
-
-
-def _with_extra(options: Any) -> Any:
-    extra = fields(options.extra_json)
-    given = {key: extra[key] for key in extra if extra[key].__class__.__name__ not in SENTINELS}
-    return {**fields(options.json_data), **given}
-
-
-def _record(endpoint: Endpoint, client: Any, noted: Operation, body: Any) -> Record:
-    server = server_of(client)
-    own = fields(body)
-    model: Any = own["model"] if "model" in own else None
-    if model is not None and (model.__class__ is not str or not model.isascii() or "\0" in model or model[LONGEST:]):
-        model = clean_text(text(model) or "")[:LONGEST]
-    return Record(
-        endpoint.name,
-        endpoint.kind,
-        endpoint.operation,
-        start=noted.start,
-        system="openai",
-        provider=server.provider,
-        address=server.address,
-        port=server.port,
-        helper=noted.helper or None,
-        request_model=model,
-    )

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any
 
 from spanglass.calls import tracing
+from spanglass.calls.begin import mistake
 from spanglass.calls.callers import request, request_async
-from spanglass.calls.invocation import mistake
 from spanglass.calls.operation import Operation, operation
 from spanglass.calls.own import OWN, with_retries
 from spanglass.calls.rivals import reach

@@ -7,7 +7,7 @@ this call and no other, through raw responses and stream managers, and names not
 from contextvars import ContextVar
 from typing import Any
 
-from spanglass.calls.invocation import SENTINELS
+from spanglass.calls.begin import SENTINELS
 from spanglass.calls.tracing import Tracing
 
 # Under which a client holds its Tracing.

@@ -9,6 +9,8 @@ from spanglass.guard import guard, log
 OURS = "spanglass"
 SDK = "openai"
 WATCHED = ("request", "create", "parse")
+# Where a client has the resources whose methods they are, from itself on.
+PATHS = ((), ("chat", "completions"), ("responses",), ("embeddings",), ("completions",))
 # More wrappers than anybody puts around one function.
 MOST = 32
 
@@ -72,15 +74,13 @@ def look(client: Any) -> None:
     with guard:
         for place in (*places.values(),):
             place.check()
-        holder = client
-        for inner in ("chat", "completions", ""):
-            own = holder.__dict__
+        for path in PATHS:
+            holder = client
+            for inner in path:
+                holder = getattr(holder, "__dict__", {}).get(inner)  # None where it was never asked for
             for name in WATCHED:
-                if name in own:
+                if name in getattr(holder, "__dict__", {}):
                     _replaced(holder, name)
-            if inner not in own:  # it was never asked for
-                return
-            holder = own[inner]
 
 
 def reach(resource: Any) -> None:

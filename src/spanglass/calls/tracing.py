@@ -21,7 +21,7 @@ from spanglass.semconv import SCHEMA_URL, otel
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import spanglass as own
 from spanglass.settings import Settings
-from spanglass.writers import writers
+from spanglass.writers import Writers
 from spanglass.writers.budget import fold, trim
 from spanglass.writers.extras import attempt_attributes
 from spanglass.writers.redaction import hiding, redact, redact_by, redact_values_by, word
@@ -71,7 +71,6 @@ class Tracing:
         "longest",
         "meters",
         "most",
-        "plain",
         "provider",
         "settings",
         "tracer",
@@ -88,10 +87,8 @@ class Tracing:
         self.provider = tracer_provider
         self.tracer = trace.get_tracer(SCOPE, VERSION, tracer_provider, SCHEMA_URL)
         self.meters = Meters(SCOPE, VERSION, meter_provider)
-        self.writers = writers(settings.conventions)
+        self.writers = Writers(settings.conventions)
         self.extras = "spanglass" in settings.conventions
-        # Of a function, which is no operation of a model.
-        self.plain = writers(("openinference", "spanglass") if self.extras else ("openinference",))
         self._off = hiding(settings.hide, content=False)
         self._hidden = self._off if settings.content == "off" else hiding(settings.hide)
         taken = None if settings.uploader is None else partial(upload, settings.uploader)
@@ -108,10 +105,15 @@ class Tracing:
         if model is not None and (hidden or self._redactor is not None):
             record.request_model = word(model)
         attributes: dict[str, Any] = {}
-        for writer in self.writers:
+        for writer in self.writers[record.operation]:
             writer.start(record, attributes)  # its one text from outside, the model's name, is clean
         span = self.tracer.start_span(
-            self.writers[0].span_name(record), context, SpanKind.CLIENT, attributes, links, record.start
+            self.writers[record.operation][0].span_name(record),
+            context,
+            SpanKind.CLIENT,
+            attributes,
+            links,
+            record.start,
         )
         if not hidden:
             record.request_model = model  # which the program's own function has yet to see
@@ -148,7 +150,7 @@ class Tracing:
             span.add_event(oi.FIRST_TOKEN_STREAM_EVENT, timestamp=record.start + record.stream.first)
         if record.failure is not None:
             self._fail(span, record.failure, record.start + record.duration)
-        elif record.succeeded and (self.writers if record.operation else self.plain)[0].marks_success:
+        elif record.succeeded and self.writers[record.operation][0].marks_success:
             span.set_status(StatusCode.OK)
         if record.attempts and self._wants_attempts(record):
             self._write_attempts(record, context)
@@ -168,11 +170,11 @@ class Tracing:
             redact(record, hidden)
         if self._redactor is not None:
             (redact_by if record.operation else redact_values_by)(self._redactor, record)
-            span.update_name((self.writers if record.operation else self.plain)[0].span_name(record))
+            span.update_name(self.writers[record.operation][0].span_name(record))
 
     def _attributes(self, record: Record) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
-        for writer in self.writers if record.operation else self.plain:
+        for writer in self.writers[record.operation]:
             if self._redactor is not None or record.adopts:  # which may have changed what was known at the start
                 writer.start(record, attributes)
             writer.write(record, attributes)

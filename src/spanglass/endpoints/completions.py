@@ -21,7 +21,8 @@ def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> N
     record.input_mime = "application/json"
     record.parameters = {key: clean[key] for key in clean if key not in READ}
     given = clean.get("prompt")
-    record.prompts = [given] if given.__class__ is str else [one for one in items(given) if one.__class__ is str]
+    prompts: list[Any] = [given] if given.__class__ is str else [*items(given)]
+    record.prompts = [prompt for prompt in prompts if prompt.__class__ is str]
 
 
 def read_response(record: Record, response: Any, received: str | None) -> None:

@@ -23,7 +23,7 @@ LEADING: Final = ("response.created", "response.in_progress")
 
 def said(text: str, number: int = 0) -> dict[str, Any]:
     """Return the output item of a text that the model says."""
-    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    part: dict[str, Any] = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
     return {
         "id": f"msg_test_{number}",
         "type": "message",

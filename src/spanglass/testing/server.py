@@ -59,8 +59,8 @@ def _response(asked: dict[str, Any]) -> Answer:
 
 def _embeddings(asked: dict[str, Any]) -> Answer:
     given: Any = asked.get("input")
-    inputs: Any = given if isinstance(given, list) else [given]
-    count = 1 if isinstance(inputs[0], int) else len(inputs)  # tokens in a list of their own are one input
+    several = given.__class__ is list and not isinstance(given[0], int)
+    count = len(given) if several else 1  # a list of tokens is one input
     encoded = asked.get("encoding_format") == "base64"
     return Reply(embeddings([VECTOR] * count, base64_encoded=encoded, model=asked.get("model", EMBEDDING_MODEL)))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from spanglass.writers import extras, gen_ai, openinference
 from spanglass.writers.writer import Writer
 
-__all__ = ["WRITERS", "Writer", "writers"]
+__all__ = ["WRITERS", "Writer", "Writers", "writers"]
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 ON_SPANS = frozenset({"SPAN_ONLY", "SPAN_AND_EVENT"})
@@ -25,3 +25,20 @@ def writers(names: Iterable[str], environ: Mapping[str, str] | None = None) -> t
     capture = environ.get(CAPTURE, "").strip().upper() in ON_SPANS
     known = WRITERS | {"gen_ai": gen_ai.writer(capture=capture)}
     return tuple(known[name] for name in names)
+
+
+EMBEDDINGS = {"openinference": openinference.EMBEDDINGS}
+
+
+class Writers(dict[str, tuple[Writer, ...]]):
+    """The writers of each operation; `""` is a function's, which is none."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__()
+        self.usual = writers(names)
+        self[""] = writers(("openinference", "spanglass") if extras.WRITER in self.usual else ("openinference",))
+        self["embeddings"] = tuple(EMBEDDINGS.get(writer.name, writer) for writer in self.usual)
+
+    def __missing__(self, operation: str) -> tuple[Writer, ...]:
+        self[operation] = self.usual
+        return self.usual

@@ -128,7 +128,8 @@ def _write_parameters(parameters: dict[str, Any], out: dict[str, Any]) -> None:
             value = str(value)
         if value.__class__ is kind and value != nothing:
             out[name] = value
-    _write_nested(parameters, out)
+    if "response_format" in parameters or "text" in parameters or "reasoning" in parameters:
+        _write_nested(parameters, out)
 
 
 def _write_nested(parameters: dict[str, Any], out: dict[str, Any]) -> None:

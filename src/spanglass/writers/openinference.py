@@ -28,13 +28,13 @@ _VALUES_EMBEDDINGS = table(
     (oi.OUTPUT_MIME_TYPE, "output_mime"),
     (oi.EMBEDDING_MODEL_NAME, "response_model"),
 )
-EMBEDDINGS = "embeddings"
 _VALUES = table(
     (oi.INPUT_VALUE, "input_value"),
     (oi.INPUT_MIME_TYPE, "input_mime"),
     (oi.OUTPUT_VALUE, "output_value"),
     (oi.OUTPUT_MIME_TYPE, "output_mime"),
     (oi.LLM_RESPONSE_MODEL_NAME, "response_model"),
+    (oi.LLM_FINISH_REASON, "finish_reason"),
 )
 _USAGE = table(
     (oi.LLM_TOKEN_COUNT_PROMPT, "prompt"),
@@ -88,30 +88,7 @@ _PARTS = {
 }
 
 
-def _start(record: Record, out: dict[str, Any]) -> None:
-    (_START_EMBEDDINGS if record.operation == EMBEDDINGS else _START)(record, out)
-
-
 def _write(record: Record, out: dict[str, Any]) -> None:
-    if record.operation == EMBEDDINGS:
-        _write_embeddings(record, out)
-    else:
-        _write_call(record, out)
-    if record.usage is not None and record.usage.counted:
-        _USAGE(record.usage, out)
-    if record.context:
-        out |= record.context
-
-
-def _write_embeddings(record: Record, out: dict[str, Any]) -> None:
-    _VALUES_EMBEDDINGS(record, out)
-    if record.parameters:
-        out[oi.EMBEDDING_INVOCATION_PARAMETERS] = encode(record.parameters)
-    for number, embedding in enumerate(record.embeddings or ()):
-        _EMBEDDING(embedding, out, f"{oi.EMBEDDING_EMBEDDINGS}.{number}.")
-
-
-def _write_call(record: Record, out: dict[str, Any]) -> None:
     _VALUES(record, out)
     if record.response_model is not None and record.response_model != record.request_model:
         out[oi.LLM_MODEL_NAME] = record.response_model
@@ -125,10 +102,24 @@ def _write_call(record: Record, out: dict[str, Any]) -> None:
         _write_messages(oi.LLM_OUTPUT_MESSAGES, record.output_messages, out)
         if record.output_messages[0].finish_reason is not None:
             out[oi.LLM_FINISH_REASON] = record.output_messages[0].finish_reason
-    if record.finish_reason is not None:
-        out[oi.LLM_FINISH_REASON] = record.finish_reason
     if record.prompts is not None or record.choices is not None:
         _write_completion(record, out)
+    if record.usage is not None and record.usage.counted:
+        _USAGE(record.usage, out)
+    if record.context:
+        out |= record.context
+
+
+def _write_embeddings(record: Record, out: dict[str, Any]) -> None:
+    _VALUES_EMBEDDINGS(record, out)
+    if record.parameters:
+        out[oi.EMBEDDING_INVOCATION_PARAMETERS] = encode(record.parameters)
+    for number, embedding in enumerate(record.embeddings or ()):
+        _EMBEDDING(embedding, out, f"{oi.EMBEDDING_EMBEDDINGS}.{number}.")
+    if record.usage is not None:
+        _USAGE(record.usage, out)
+    if record.context:
+        out |= record.context
 
 
 def _write_completion(record: Record, out: dict[str, Any]) -> None:
@@ -168,4 +159,5 @@ def _write_parts(message: Message, out: dict[str, Any], at: str) -> None:
         rows(part, out, here)
 
 
-WRITER = Writer("openinference", attrgetter("name"), _start, _write, marks_success=True)
+WRITER = Writer("openinference", attrgetter("name"), _START, _write, marks_success=True)
+EMBEDDINGS = WRITER._replace(start=_START_EMBEDDINGS, write=_write_embeddings)
