@@ -177,8 +177,10 @@ CHAT = Ask(
 
 def _spoken(text: str) -> dict[str, Any]:
     """Return what is told of a message that the model says in a response."""
-    part = "llm.output_messages.0.message.contents.0.message_content"
-    return {"llm.output_messages.0.message.role": "assistant", f"{part}.type": "text", f"{part}.text": text}
+    return {
+        "llm.output_messages.0.message.role": "assistant",
+        "llm.output_messages.0.message.content": text,
+    }
 
 
 def _responded(status: str, text: str | None, tokens: int) -> dict[str, Any]:
@@ -245,10 +247,10 @@ COMPACT = RESPONSES._replace(
     },
     answered={
         **JSON,
+        "llm.output_messages.0.message.role": "assistant",
         "llm.output_messages.0.message.contents.0.message_content.type": "compaction",
-        "llm.output_messages.0.message.contents.0.message_content.text": (
-            '{"id":"cmp_1","encrypted_content":"sealed","type":"compaction"}'
-        ),
+        "llm.output_messages.0.message.contents.0.message_content.id": "cmp_1",
+        "llm.output_messages.0.message.contents.0.message_content.encrypted_content": "sealed",
         "spanglass.response.id": "resp_compact",
     },
     chunks=(),
@@ -348,7 +350,11 @@ EMBEDDINGS = Ask(
     read="input",
     said={"embedding.model_name": EMBEDDING_MODEL, "embedding.embeddings.0.embedding.text": "hi"},
     reply=embeddings(),
-    answered={**JSON, "embedding.embeddings.0.embedding.vector": (0.25, -0.5)},
+    answered={
+        **JSON,
+        "embedding.embeddings.0.embedding.vector": (0.25, -0.5),
+        "spanglass.response.vector_count": 1,
+    },
     counted={"llm.token_count.prompt": 9, "llm.token_count.total": 9},
     types=("CreateEmbeddingResponse", ""),
     parameters="embedding.invocation_parameters",

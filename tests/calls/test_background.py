@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import openai
 import pytest
 from asks import CANCEL, COUNT, ESTIMATED, RESPONDED, RESPONSE_TOKENS, RESPONSES, RETOLD, RETRIEVE, Ask
-from counting import INPUT, OUTPUT, Counting
 from opentelemetry.sdk.trace import ReadableSpan
 from stories import streamed
 from stories import told as story
 from told import Told, call, told
 
 from asking import need
+from counting import INPUT, OUTPUT, Counting
 from flavours import Flavour
 from spanglass.calls import background
 from spanglass.testing import (
