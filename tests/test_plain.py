@@ -1,9 +1,11 @@
 """JSON text of whatever the SDK holds."""
 
+import sys
 from datetime import date
+from types import FrameType
 from typing import Any
 
-from spanglass.plain import encode
+from spanglass.plain import encode, remade
 
 NAN = float("nan")
 
@@ -27,3 +29,23 @@ def test_encode() -> None:
         == '{"twice":{"a":{"self":"…","again":"…"},"b":{"self":"…","again":"…"}}}'
     )
     assert encode(deep) == "[" * 32 + '"…"' + "]" * 32
+
+
+def test_remade_numbers_cost_nothing() -> None:
+    """A list of numbers costs no call an item where texts are remade, and comes back as it is."""
+    body = {"input": [[*range(5_000)] for _ in range(20)], "mixed": [1, "a"], "vector": [0.5, None, True] * 1_000}
+    calls = 0
+
+    def count(_: FrameType, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    same = remade(body, lambda text: text)
+    sys.setprofile(None)
+    other = remade(body, lambda text: text * 2)
+
+    assert same is body
+    assert {**body, "mixed": [1, "aa"]} == other
+    assert other["input"] is body["input"]
+    assert calls < 500

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from spanglass.guard import foreign
-from spanglass.plain import GONE, SCALARS, changed, each, fields, remade
+from spanglass.plain import GONE, SCALARS, changed, each, fields, remade, whole
 from spanglass.record import Failure
 
 REDACTED = "__REDACTED__"
@@ -183,7 +183,7 @@ SECRETS = CREDENTIALS | frozenset(
     _spelled(
         "key", "connection string", "encoded api key", "access token", "password", "secret", "token", "client secret",
         "api token", "auth token", "bearer token", "refresh token", "private key", "secret key", "subscription key",
-        "credentials", "vertex credentials", "aws secret access key", "aws session token",
+        "credentials", "vertex credentials", "aws secret access key", "aws session token", "domain secrets",
     )
 )  # fmt: skip
 _ends_as_one = re.compile(
@@ -226,9 +226,10 @@ PARAMETERS = frozenset({
     "suffix", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user",
     "verbosity", "web_search_options",
 })  # fmt: skip
-# The parts of a message that hold a URL, and the field that it stands in.
-_URLS = {"image_url": "url", "video_url": "url", "audio_url": "url", "file": "file_data"}
+# The parts of a message that hold a URL, and the field that it stands in, where it is not the part's own.
+_URLS = {"image_url": "url", "video_url": "url", "audio_url": "url", "file": "file_data", "file_url": "", "url": ""}
 _LISTS = frozenset({list, tuple})
+_BARE = SCALARS | _LISTS | {str}
 
 
 def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -251,35 +252,81 @@ def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return changed(body, changes) if changes else body
 
 
+def without_echoed(response: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the response itself, or, where it repeats credentials of its request, a copy without them."""
+    changes: dict[str, Any] = {}
+    for key, cleaned in _ECHOED.items():
+        if response.get(key):
+            clean = cleaned(response[key])
+            if clean is not response[key]:
+                changes[key] = clean
+    return changed(response, changes) if changes else response
+
+
 def _tools(tools: Any) -> Any:
     return each(_tool, tools) if tools.__class__ in _LISTS else foreign(_unknown, tools)
 
 
 def _tool(tool: Any) -> Any:
-    own = fields(tool)
-    if "type" not in own or own["type"] != "function":
-        return foreign(_unknown, tool)
+    own = tool if tool.__class__ is dict else whole(tool)
+    kind = own.get("type", "function" if "input_schema" in own else None)  # one that an MCP server has says no type
+    change = _TOOLS[kind] if kind.__class__ is str and kind in _TOOLS else _unknown
+    if change is not None:
+        return foreign(change, tool)
     for key in own:
         if key in CREDENTIALS:
             return {name: own[name] for name in own if name not in CREDENTIALS}
     return tool
 
 
+def _outside(tool: Any) -> Any:
+    """Return a tool that reaches out to servers without what it needs to be let in there."""
+    return scrub_inside(tool, _ADMITTING)
+
+
+_ADMITTING = CREDENTIALS | frozenset(_spelled("domain secrets"))
+# By their types. What is not here may hold anything; in the schemas of these a property may be named as a secret is.
+_TOOLS: dict[str, Callable[[Any], Any] | None] = {
+    **dict.fromkeys(("function", "custom", "tool_search", "file_search", "computer", "computer_use_preview")),
+    **dict.fromkeys(("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")),
+    **dict.fromkeys(("apply_patch", "local_shell", "programmatic_tool_calling")),
+    **dict.fromkeys(("mcp", "code_interpreter", "shell"), _outside),
+    "namespace": lambda tool: _within(tool, "tools", _tools),
+    "image_generation": lambda tool: _within(tool, "input_image_mask", _part),
+}
+
+
+def _within(holder: Any, name: str, change: Callable[[Any], Any]) -> Any:
+    """Return what holds a field itself, or a copy in which the field is changed."""
+    own = whole(holder)
+    if name not in own or own[name].__class__ in SCALARS:
+        return holder
+    made = change(own[name])
+    return holder if made is own[name] else {**own, name: made}
+
+
 def _messages(messages: Any) -> Any:
-    """Return the messages themselves, or a list in which no URL holds credentials. The usual one costs no call."""
+    """Return messages or items themselves, or a list without credentials. The usual message costs no call."""
     if messages.__class__ not in _LISTS:
-        return messages
+        return messages if messages.__class__ is str else foreign(_unknown, messages)
     clean: list[Any] | None = None
     number = -1
     for message in messages:
         number += 1
+        if message.__class__ in _BARE:
+            continue
         own = message if message.__class__ is dict else fields(message)
-        if "content" in own and own["content"].__class__ in _LISTS:
-            parts = each(_part, own["content"])
-            if parts is not own["content"]:
-                clean = clean or [*messages]
-                clean[number] = {**own, "content": parts}
+        for key in own:
+            if key in _HOLDING and own[key].__class__ is not str and own[key] is not None:
+                made = _HOLDING[key](own[key])
+                if made is not own[key]:
+                    clean = clean or [*messages]
+                    clean[number] = own = {**whole(clean[number]), key: made}
     return messages if clean is None else clean
+
+
+def _parts(parts: Any) -> Any:
+    return each(_part, parts) if parts.__class__ in _LISTS else _part(parts)
 
 
 def _part(part: Any) -> Any:
@@ -305,7 +352,34 @@ def _public(url: Any) -> Any:
     return url if clean == url else clean
 
 
-_CLEANED: dict[str, Callable[[Any], Any]] = {"messages": _messages, "tools": _tools}
+def _action(action: Any) -> Any:
+    return _within(action, "env", lambda env: dict.fromkeys(fields(env), REDACTED))
+
+
+def _prompt(prompt: Any) -> Any:
+    """Return a template's variables without what its URLs hold; the prompts of completions are texts and numbers."""
+    if prompt.__class__ is str or prompt.__class__ in _LISTS:
+        return prompt
+    return _within(prompt, "variables", _variables)
+
+
+def _variables(variables: Any) -> Any:
+    own = fields(variables)
+    changes = {name: made for name in own if (made := _part(own[name])) is not own[name]}
+    return {**own, **changes} if changes else variables
+
+
+# What of an item may hold credentials, where it is no text.
+_HOLDING: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("content", "output", "outputs"), _parts),
+    "tools": _tools,
+    "action": _action,
+}
+_CLEANED: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("messages", "input", "instructions"), _messages),
+    "prompt": _prompt,
+    "tools": _tools,
+}
 
 
 def scrub_inside(value: Any, names: Container[str]) -> Any:
@@ -320,3 +394,6 @@ def _unknown(value: Any) -> Any:
 def _scrubbed(text: str) -> str:
     clean = scrub(text)
     return text if clean == text else clean
+
+
+_ECHOED: dict[str, Callable[[Any], Any]] = {**_CLEANED, "output": _messages, "error": _unknown}

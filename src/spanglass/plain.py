@@ -132,7 +132,10 @@ def _remade(value: Any, by: _Remaking, depth: int) -> Any:
 
 def _remade_inside(value: Any, by: _Remaking, depth: int) -> Any:
     if isinstance(value, (list, tuple)):
-        return each(lambda item: _remade(item, by, depth), value)
+        items = cast("list[Any]", value)
+        if SCALARS.issuperset(map(type, items)):  # a vector, or tokens: many, and nothing to be remade
+            return items
+        return each(lambda item: _remade(item, by, depth), items)
     own = whole(value)
     changes = {key: GONE if key in by[1] else _remade(own[key], by, depth) for key in own}
     changes = {key: changes[key] for key in changes if changes[key] is not own[key]}

@@ -1,7 +1,9 @@
 """Only what every backend takes reaches an attribute."""
 
+import sys
 from datetime import date
 from enum import Enum, IntEnum
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -66,6 +68,63 @@ def test_odd_values(value: Any, expected: Any) -> None:
 
     assert attributes == {"before": "text", "odd": expected, "after": 1}
     assert attributes["odd"].__class__ is expected.__class__
+
+
+VECTORS: dict[str, list[Any]] = {
+    "floats": [number / 7 for number in range(-5_000, 5_000)],
+    "huge ones": [1.7e308] * 10,  # their sum is infinite
+    "whole numbers": [*range(-5_000, 5_000)],
+    "the largest": [-(2**63), 2**63 - 1],
+}
+
+
+@pytest.mark.parametrize("vector", VECTORS.values(), ids=VECTORS)
+def test_vectors(vector: list[Any]) -> None:
+    """A list of numbers stays as it is, also beside a text that does not, and is neither cut nor counted as a text."""
+    expected = [*vector]
+    attributes = {"before": "a\0", "vector": vector, "text": "x" * 70_000}
+
+    clean(attributes, 200_000)
+
+    assert attributes == {"before": "a\ufffd", "vector": expected, "text": "x" * 70_000}
+
+
+def test_vectors_cost_nothing() -> None:
+    """Whatever the length of a list of numbers, it takes the same few calls."""
+    calls = 0
+
+    def count(_: FrameType, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    attributes: dict[str, Any] = {str(number): [0.5] * 1_536 for number in range(50)}
+    sys.setprofile(count)
+    clean(attributes)
+    sys.setprofile(None)
+
+    assert {str(number): [0.5] * 1_536 for number in range(50)} == attributes
+    assert calls < 10 * 50
+
+
+@pytest.mark.parametrize("odd", [NAN, float("inf"), True, None, "a", 2**63], ids=str)
+def test_no_vector(odd: Any) -> None:
+    """A long list in which a single item is no number that every backend takes has no such item afterwards."""
+    whole = odd.__class__ is int
+    attributes: dict[str, Any] = {"vector": [*([1] if whole else [0.5]) * 5_000, odd]}
+
+    clean(attributes)
+
+    (cleaned,) = attributes.values()
+    assert ({str}, 5_001) == ({*map(type, cleaned)}, len(cleaned))
+
+
+def test_too_many_numbers() -> None:
+    """Lists of numbers take no more bytes than texts may, beside them: the last ones are left out."""
+    attributes: dict[str, Any] = {"a": [0.5] * 400, "text": "x" * 10_900, "b": [1] * 599, "c": [0.5] * 2, "d": [1]}
+
+    clean(attributes, 11_004)
+
+    assert {"a": [0.5] * 400, "text": "x" * 10_900, "b": [1] * 599} == attributes
 
 
 def test_none_and_keys() -> None:

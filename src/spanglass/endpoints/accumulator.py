@@ -1,16 +1,19 @@
-"""The chunks of a chat stream, merged into the response that they add up to."""
+"""The chunks of a stream, merged into the response that they add up to."""
 
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from spanglass.endpoints.shapes import count, items
-from spanglass.plain import fields, whole
+from spanglass.plain import SCALARS, fields, whole
 
 # Of the whole response: the first value that is not empty counts.
 HEAD = ("id", "created", "model", "service_tier", "system_fingerprint")
 # Sent whole, not in pieces.
 WHOLE = frozenset({"role", "id", "type", "index", "name", "expires_at", "object"})
+
+# Nobody can change these.
+PLAIN = SCALARS | {str}
 
 
 class Pieces(list[str]):
@@ -19,10 +22,14 @@ class Pieces(list[str]):
     __slots__ = ()
 
 
-class ChatAccumulator:
-    """`take` takes chunks, models or dicts; `settle` gives the response; nothing is parsed twice."""
+class Accumulator:
+    """Merges chunks, models or dicts, into choices; `settle` gives the response; nothing is parsed twice.
+
+    What a kind of stream has of its own: the word for its response, and how a choice of it grows.
+    """
 
     __slots__ = ("_choices", "_head", "_usage", "bearing")
+    word: ClassVar[str]
 
     def __init__(self) -> None:
         self.bearing = 0
@@ -34,13 +41,51 @@ class ChatAccumulator:
     def end(self) -> str | None:
         """`completed` where every choice that was seen has its finish reason."""
         choices = self._choices.values()
-        return "completed" if choices and all(choice["finish_reason"] for choice in choices) else None
+        return "completed" if choices and all(choice.get("finish_reason") for choice in choices) else None
+
+    def _take(self, chunk: Any) -> None:
+        """Take one more chunk, of which nothing is kept: the caller may change it as soon as it has it."""
+        own = whole(chunk)  # an older SDK declares no usage here
+        for key in HEAD:
+            if key not in self._head and own.get(key):
+                self._head[key] = own[key]
+        if own.get("usage") is not None:
+            self._usage = copied(own["usage"])
+        bearing = False
+        for choice in items(own.get("choices")):
+            bearing |= self._take_choice(fields(choice))
+        self.bearing += bearing
+
+    def _take_choice(self, choice: Mapping[str, Any]) -> bool:
+        index = count(choice.get("index")) or 0
+        if index not in self._choices:
+            self._choices[index] = {"index": index}
+        state = self._choices[index]
+        bearing = self._merge(state, choice)
+        state["finish_reason"] = choice.get("finish_reason") or state.get("finish_reason")
+        if choice.get("logprobs") is not None:
+            merge(state.setdefault("logprobs", {}), whole(choice["logprobs"]))
+        return bearing
+
+    def _merge(self, state: dict[str, Any], choice: Mapping[str, Any]) -> bool:
+        """Merge what a chunk brings of a choice, and tell whether it carried any text."""
+        raise NotImplementedError
+
+    def settle(self) -> Mapping[str, Any]:
+        """Return the response in the shape of one that was not streamed; what never arrived is absent."""
+        choices = [_joined(self._choices[index]) for index in sorted(self._choices)]
+        settled = {**self._head, "object": self.word, "choices": choices}
+        return settled if self._usage is None else {**settled, "usage": self._usage}
+
+
+class ChatAccumulator(Accumulator):
+    """Of chat completions."""
+
+    __slots__ = ()
+    word = "chat.completion"
 
     def take(self, chunk: Any) -> None:
-        """Take one more chunk, of which nothing is kept: the caller may change it as soon as it has it.
-
-        The common one, a piece of one choice's text, is taken without a single call.
-        """
+        """Take one more chunk. The common one, a piece of one choice's text, is taken without a single call."""
         try:
             own = chunk.__dict__
             (choice,) = own["choices"]
@@ -65,37 +110,11 @@ class ChatAccumulator:
             pass  # not the common one
         self._take(chunk)
 
-    def _take(self, chunk: Any) -> None:
-        own = whole(chunk)  # an older SDK declares no usage here
-        for key in HEAD:
-            if key not in self._head and own.get(key):
-                self._head[key] = own[key]
-        if own.get("usage") is not None:
-            self._usage = _copied(own["usage"])
-        bearing = False
-        for choice in items(own.get("choices")):
-            bearing |= self._take_choice(fields(choice))
-        self.bearing += bearing
-
-    def _take_choice(self, choice: Mapping[str, Any]) -> bool:
-        index = count(choice.get("index")) or 0
-        if index not in self._choices:
-            self._choices[index] = {"index": index, "message": {}, "finish_reason": None}
-        state = self._choices[index]
-        if choice.get("finish_reason"):
-            state["finish_reason"] = choice["finish_reason"]
-        if choice.get("logprobs") is not None:
-            _merge(state.setdefault("logprobs", {}), whole(choice["logprobs"]))
-        return _merge(state["message"], whole(choice.get("delta")))
-
-    def settle(self) -> Mapping[str, Any]:
-        """Return the response in the shape of one that was not streamed; what never arrived is absent."""
-        choices = [_joined(self._choices[index]) for index in sorted(self._choices)]
-        settled = {**self._head, "object": "chat.completion", "choices": choices}
-        return settled if self._usage is None else {**settled, "usage": self._usage}
+    def _merge(self, state: dict[str, Any], choice: Mapping[str, Any]) -> bool:
+        return merge(state.setdefault("message", {}), whole(choice.get("delta")))
 
 
-def _merge(into: dict[str, Any], delta: Mapping[str, Any]) -> bool:
+def merge(into: dict[str, Any], delta: Mapping[str, Any]) -> bool:
     """Merge a delta in place, and tell whether it carried any text. What changes its kind on the way starts anew."""
     bearing = False
     for key, value in delta.items():
@@ -106,7 +125,7 @@ def _merge(into: dict[str, Any], delta: Mapping[str, Any]) -> bool:
         elif value.__class__ is list:
             bearing |= _merge_list(_own(into, key, list), value)
         elif whole(value):
-            bearing |= _merge(_own(into, key, dict), whole(value))
+            bearing |= merge(_own(into, key, dict), whole(value))
         else:
             into[key] = value
     return bearing
@@ -135,25 +154,33 @@ def _merge_list(into: list[Any], values: list[Any]) -> bool:
         item = whole(value)
         index = item.get("index")
         if index.__class__ is not int:
-            into.append(_copied(value))
+            into.append(copied(value))
             continue
         known = next((one for one in into if one.__class__ is dict and one.get("index") == index), None)
         if known is None:
             known = {"index": index}
             into.append(known)
-        bearing |= _merge(known, item)
+        bearing |= merge(known, item)
     return bearing
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """Return plain data that nobody else holds."""
+    if value.__class__ in PLAIN:
+        return value
     if value.__class__ is list:
-        return [_copied(item) for item in value]
+        return [item if item.__class__ in PLAIN else copied(item) for item in value]
     own = whole(value)
     sent: Any = getattr(value, "__pydantic_fields_set__", None)  # a model also has the fields that nobody sent
     if sent is None:
         sent = getattr(value, "__fields_set__", own)  # one of pydantic 1
-    return {key: _copied(own[key]) for key in own if key in sent or own[key] is not None} if own else value
+    if not own:
+        return {} if value.__class__ is dict else value
+    return {
+        key: own[key] if own[key].__class__ in PLAIN else copied(own[key])
+        for key in own
+        if key in sent or own[key] is not None
+    }
 
 
 def _joined(value: Any) -> Any:

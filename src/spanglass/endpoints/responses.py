@@ -1,16 +1,17 @@
 """The Responses API: what is asked of it, and its responses, or what a stream of events settled into."""
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from spanglass.credentials import without_credentials
+from spanglass.credentials import without_credentials, without_echoed
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.events import ResponseAccumulator
 from spanglass.endpoints.items import read_item
 from spanglass.endpoints.shapes import count, is_json, items, text
 from spanglass.endpoints.usage import read_usage
-from spanglass.plain import encode, fields, whole
+from spanglass.plain import NOTHING, encode, fields, whole
 from spanglass.record import Failure, Message, Record, Usage
 
 # Read into fields of their own, by these names; every other parameter of the body is an invocation parameter.
@@ -25,6 +26,8 @@ HEAD = (
 # What the API says of how far it is; what is not named here has not succeeded, and is no failure either.
 SUCCEEDED = frozenset({"completed", "queued", "in_progress"})
 FAILED = "failed"
+# A response that has ended: with which reason, where it says no other.
+ENDED = frozenset({"completed", "incomplete", FAILED, "cancelled"})
 
 
 def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> None:
@@ -35,18 +38,34 @@ def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> N
     record.input_mime = "application/json"
     record.parameters = {key: clean[key] for key in clean if key not in READ}
     record.background = "background" in clean and clean["background"] is True
-    record.previous_response = text(clean.get("previous_response_id"))
-    held = clean.get("conversation")
-    record.conversation = held if held.__class__ is str else text(fields(held).get("id"))
-    messages: list[Message] = []
-    if clean.get("instructions") is not None:
-        record.instructed = True
-        messages += [Message("system", text(clean["instructions"]))]
-    given = clean.get("input")
-    messages += [Message("user", given)] if given.__class__ is str else [*map(read_item, items(given))]
+    if "previous_response_id" in clean:
+        record.previous_response = text(clean["previous_response_id"])
+    if "conversation" in clean:
+        record.conversation = _conversation(clean["conversation"])
+    messages = _instructions(record, clean["instructions"]) if "instructions" in clean else []
+    if "input" in clean:
+        given = clean["input"]
+        messages += [Message("user", given)] if given.__class__ is str else [read_item(item) for item in items(given)]
     record.input_messages = messages or None
     if "tools" in clean:
         record.tools = [*items(clean["tools"])]
+        # It may be long until they are written: they are the caller's.
+        if record.background or ("stream" in clean and clean["stream"]):
+            record.tools = json.loads(encode(record.tools))
+
+
+def _conversation(held: Any) -> str | None:
+    return held if held.__class__ is str else text(fields(held).get("id"))
+
+
+def _instructions(record: Record, given: Any) -> list[Message]:
+    """Return the message that is the instructions; where they are items, these, which say their own roles."""
+    if given.__class__ is list:
+        return [read_item(item) for item in given]
+    if given is None:
+        return []
+    record.instructed = True
+    return [Message("system", text(given))]
 
 
 def read_response(record: Record, response: Any, received: str | None, *, settles: bool = True) -> None:
@@ -55,23 +74,56 @@ def read_response(record: Record, response: Any, received: str | None, *, settle
     What `settles` decides by its status whether the call has succeeded.
     """
     raw = whole(response)
-    clean = without_credentials(raw)
-    record.output_value = received if received is not None and clean is raw else encode(clean)
+    record.output_value = _told(raw, received)
     record.output_mime = "application/json" if raw or is_json(record.output_value) else "text/plain"
     for key, field in HEAD:
-        if raw.get(key).__class__ is str:
+        if key in raw and raw[key].__class__ is str:
             setattr(record, field, raw[key] or None)
     if "output" in raw:
         record.output_messages = [read_item(item) for item in items(raw["output"])]
-    if raw.get("usage") is not None:
-        record.usage = read_usage(whole(raw["usage"]))
-    record.finish_reason = text(fields(raw.get("incomplete_details")).get("reason")) or record.status
+    tools = NOTHING if "tool_usage" not in raw or raw["tool_usage"] is None else whole(raw["tool_usage"])
+    if tools or ("usage" in raw and raw["usage"] is not None):
+        record.usage = read_usage(whole(raw.get("usage")), tools)
+    _read_links(record, raw)
+    if record.status in ENDED:
+        reason = fields(raw["incomplete_details"]).get("reason") if "incomplete_details" in raw else None
+        record.finish_reason = record.status if reason is None else text(reason)
     if settles and record.status is not None:
         record.succeeded = record.succeeded and record.status in SUCCEEDED
     if record.status == FAILED and record.failure is None:
-        error = fields(raw.get("error"))
-        code = text(error.get("code")) or FAILED
-        record.failure = Failure(code, text(error.get("message")) or "", code=code, raised=False)
+        record.failure = _failure(fields(raw.get("error")))
+
+
+def _told(raw: Mapping[str, Any], received: str | None) -> str:
+    """Return the text of a response, without the credentials of the request that it repeats."""
+    clean = without_echoed(raw)
+    if clean is raw:
+        return received if received is not None else encode(raw)
+    try:
+        parsed: Any = json.loads(received or "")  # a model has fields that nobody sent
+    except (ValueError, RecursionError):
+        return encode(clean)
+    return encode(without_echoed(fields(parsed)))
+
+
+def _read_links(record: Record, raw: Mapping[str, Any]) -> None:
+    """Read what the response continues, of which the request may say nothing: that of a retrieved one never does."""
+    if record.previous_response is None and "previous_response_id" in raw:
+        record.previous_response = text(raw["previous_response_id"]) or None
+    if record.conversation is None and "conversation" in raw:
+        record.conversation = _conversation(raw["conversation"])
+
+
+def _failure(error: Mapping[str, Any]) -> Failure:
+    code = text(error.get("code")) or FAILED
+    return Failure(
+        code,
+        text(error.get("message")) or "",
+        code=code,
+        param=text(error.get("param")),
+        api_type=text(error.get("type")),
+        raised=False,
+    )
 
 
 def read_count(record: Record, response: Any, received: str | None) -> None:
@@ -79,7 +131,8 @@ def read_count(record: Record, response: Any, received: str | None) -> None:
     raw = whole(response)
     record.output_value = received if received is not None else encode(raw)
     record.output_mime = "application/json" if raw or is_json(record.output_value) else "text/plain"
-    record.usage = Usage(prompt=count(raw.get("input_tokens")), counted=False)
+    counted = count(raw.get("input_tokens"))
+    record.usage = None if counted is None else Usage(prompt=counted, counted=False)
 
 
 CREATE = Endpoint("Response", "LLM", "chat", read_request, read_response, ResponseAccumulator)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spanglass.plain import LARGEST, whole
+from spanglass.plain import LARGEST, NOTHING, SCALARS, whole
 from spanglass.record import Usage
 
 LONGEST = 128  # characters of a count's name, which names an attribute
+PLAIN = SCALARS | {str, list}
 USAGE = {
     "prompt_tokens": "prompt",
     "input_tokens": "prompt",
@@ -24,10 +25,14 @@ USAGE_DETAILS = {
 }
 
 
-def read_usage(raw: Mapping[str, Any]) -> Usage | None:
+DEEPEST = 4  # counts within counts
+
+
+def read_usage(raw: Mapping[str, Any], tools: Mapping[str, Any] = NOTHING) -> Usage | None:
     """Read the counts that are whole numbers; those without a field of their own go to `details` by dotted name.
 
-    Returns None where there is not a single one.
+    So do those of `tools`, which a response counts apart, used or not: these only where they are not zero. Returns None
+    where there is not a single count.
     """
     known: dict[str, Any] = {}
     others: dict[str, int] = {}
@@ -36,6 +41,10 @@ def read_usage(raw: Mapping[str, Any]) -> Usage | None:
             prefix, names = USAGE_DETAILS[key]
             _sort(whole(raw[key]), names, f"{prefix}.", known, others)
     _sort(raw, USAGE, "", known, others)
+    if tools:
+        used: dict[str, int] = {}
+        _sort(tools, NOTHING, "tool_usage.", known, used)
+        others |= {name: used[name] for name in used if used[name]}
     return Usage(**known, details=others or None) if known or others else None
 
 
@@ -44,9 +53,13 @@ def _sort(
 ) -> None:
     for key in raw:
         value = raw[key]
-        if value.__class__ is not int or not -LARGEST <= value < LARGEST or key[LONGEST:]:
+        if value is None or key.__class__ is not str or (prefix + key)[LONGEST:]:
             continue
-        if key in names:
-            known[names[key]] = value
-        else:
-            others[f"{prefix}{key}"] = value
+        if value.__class__ is not int:
+            if value.__class__ not in PLAIN and prefix.count(".") < DEEPEST and (prefix or key not in USAGE_DETAILS):
+                _sort(whole(value), NOTHING, f"{prefix}{key}.", known, others)
+        elif -LARGEST <= value < LARGEST:
+            if key in names:
+                known[names[key]] = value
+            else:
+                others[prefix + key] = value

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from spanglass.plain import LARGEST, encode
-from spanglass.writers.budget import shorten
+from spanglass.writers.budget import NUMBER, shorten, thin
 
 MANY = 1_000  # items of a list that may be so many that even empty ones count
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Typed loosely, so that what is found in a value of any type stays of any type.
 _MAPPINGS: Any = (Mapping,)
 _LISTS: Any = (list, tuple)
+_FLOATS = {float}
+_INTS = {int}
 _BYTES: Any = (bytes, bytearray, memoryview)
 
 
@@ -25,7 +27,8 @@ def _text(value: Any) -> str:
 def clean(attributes: dict[str, Any], limit: int = LARGEST) -> None:
     """Change the attributes in place to what every backend takes. None is left out; what does not fit becomes text.
 
-    Of texts that have more than `limit` bytes together, the longest are cut.
+    Of texts that have more than `limit` bytes together, the longest are cut; of lists of numbers that have more, beside
+    them, the last are left out.
     """
     texts: list[str] = []
     odd: list[Any] = []
@@ -38,7 +41,11 @@ def clean(attributes: dict[str, Any], limit: int = LARGEST) -> None:
         elif kind is bool or (kind is int and -LARGEST <= value < LARGEST) or (kind is float and value - value == 0):
             texts += (key,)
         elif (
-            kind is list and value and not value[MANY:] and [item for item in value if item.__class__ is not str] == []
+            kind is list
+            and value
+            and value[0].__class__ is str
+            and not value[MANY:]
+            and [item for item in value if item.__class__ is not str] == []
         ):
             texts += (key, *value)
         else:
@@ -47,12 +54,25 @@ def clean(attributes: dict[str, Any], limit: int = LARGEST) -> None:
     joined = "".join(texts)
     if not _fit(joined):
         odd = [*attributes]
+    if odd:
+        odd = _mend(attributes, odd, limit // NUMBER)
+    if odd or joined[limit // 4 : limit // 4 + 1]:
+        shorten(attributes, limit)
+
+
+def _mend(attributes: dict[str, Any], odd: list[Any], most: int) -> list[Any]:
+    """Change these attributes in place, and return the keys of those that were odd: lists of numbers are not.
+
+    Of those, so many numbers may stay.
+    """
+    vectors = [key for key in odd if key.__class__ is str and _fit(key) and _finite(attributes[key])]
+    thin(attributes, vectors, most)
+    odd = [key for key in odd if key not in vectors] if vectors else odd
     for key in odd:
         value = _attribute(attributes.pop(key))
         if value is not None:
             attributes[clean_text(key if isinstance(key, str) else str(key))] = value
-    if odd or joined[limit // 4 : limit // 4 + 1]:
-        shorten(attributes, limit)
+    return odd
 
 
 def clean_text(text: str) -> str:
@@ -71,6 +91,15 @@ def _fit(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _finite(value: Any) -> bool:
+    """Tell whether it is a list of floats that are numbers, or of whole ones that fit: in few calls, however long."""
+    kinds = {*map(type, value)} if value.__class__ is list else None
+    if kinds == _FLOATS:
+        total = sum(value)  # of what is no number, or infinite, this is neither
+        return bool(total - total == 0)
+    return kinds == _INTS and min(value) >= -LARGEST and max(value) < LARGEST
 
 
 def _attribute(value: Any) -> Any:
