@@ -29,20 +29,20 @@ def record(**more: Any) -> Record:
     return Record("Completion", "LLM", "text_completion", **more)
 
 
-PROMPTS: dict[str, tuple[Any, list[str] | None]] = {
+PROMPTS: dict[str, tuple[Any, list[str]]] = {
     "a text": ("a", ["a"]),
     "texts": (["a", "b"], ["a", "b"]),
     "a tuple": (("a", "b"), ["a", "b"]),
-    "tokens": ([1, 2], None),
-    "lists of tokens": ([[1, 2], [3]], None),
-    "nothing": (None, None),
-    "no texts": ([], None),
-    "something else": ({"a": 1}, None),
+    "tokens": ([1, 2], []),
+    "lists of tokens": ([[1, 2], [3]], []),
+    "nothing": (None, []),
+    "no texts": ([], []),
+    "something else": ({"a": 1}, []),
 }
 
 
 @pytest.mark.parametrize(("given", "prompts"), PROMPTS.values(), ids=PROMPTS)
-def test_prompts(given: Any, prompts: list[str] | None) -> None:
+def test_prompts(given: Any, prompts: list[str]) -> None:
     """Texts are told one by one, tokens are not decoded, and all else of the request is a parameter."""
     asked = {"model": MODEL, "suffix": "z", "n": 2, "best_of": 3, "echo": True, "logprobs": 1, "max_tokens": 5}
     read = record()
@@ -59,7 +59,10 @@ def test_request_that_was_not_sent() -> None:
     read_request(read, {"model": "m", "prompt": [[1, 2]], "api_key": "abc"}, None)
 
     assert read == record(
-        input_value='{"model":"m","prompt":[[1,2]]}', input_mime="application/json", parameters={"model": "m"}
+        input_value='{"model":"m","prompt":[[1,2]]}',
+        input_mime="application/json",
+        parameters={"model": "m"},
+        prompts=[],
     )
 
 
@@ -87,9 +90,9 @@ def test_response(made: Any) -> None:
     )
 
 
-ODD: dict[str, tuple[Any, list[Choice] | None]] = {
-    "nothing": (None, None),
-    "a text": ("Service Unavailable", None),
+ODD: dict[str, tuple[Any, list[Choice]]] = {
+    "nothing": (None, []),
+    "a text": ("Service Unavailable", []),
     "no choices": ({"choices": []}, []),
     "not a list": ({"choices": "ab"}, []),
     "choices that are none": ({"choices": [1, None, "a"]}, [Choice(), Choice(), Choice()]),
@@ -102,7 +105,7 @@ ODD: dict[str, tuple[Any, list[Choice] | None]] = {
 
 
 @pytest.mark.parametrize(("response", "expected"), ODD.values(), ids=ODD)
-def test_odd_response(response: Any, expected: list[Choice] | None) -> None:
+def test_odd_response(response: Any, expected: list[Choice]) -> None:
     """Whatever comes in the place of a response is read as far as it is one."""
     read = record()
 

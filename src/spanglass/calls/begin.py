@@ -1,6 +1,7 @@
 """How a call begins: what was asked, its record and its span; or why there is none."""
 
 from collections.abc import Mapping
+from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
@@ -17,6 +18,7 @@ from spanglass.calls.tracing import Tracing
 from spanglass.calls.unfinished import drain, lost
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.shapes import text
+from spanglass.guard import foreign
 from spanglass.plain import fields
 from spanglass.record import Record
 from spanglass.writers.values import clean_text
@@ -76,14 +78,25 @@ def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation,
 def _asked(added: frozenset[str], given: Mapping[str, Any] | None, options: Any, body: Any) -> Mapping[str, Any]:
     """Return the body as the program asked for it, without what the SDK has added by itself.
 
-    Of a method that was kept from before nothing is known but that it parses its response: who gave what is guessed.
+    Of a method that was kept from before nothing is known but what its parser of the response remembers.
     """
     own = fields(body)
-    if given is None and not callable(options.post_parser):
-        return own
-    asked = {**fields(options.extra_json), **(given or {})}
-    chosen = {key for key in asked if asked[key].__class__.__name__ not in SENTINELS}
+    if given is None:
+        if not callable(options.post_parser):
+            return own
+        given = foreign(_remembered, options.post_parser) or {}
+    told = (fields(options.extra_json), given)
+    chosen = {key for asked in told for key in asked if asked[key].__class__.__name__ not in SENTINELS}
     return {key: own[key] for key in own if key not in added or key in chosen}
+
+
+def _remembered(parser: Any) -> Mapping[str, Any]:
+    """Return the arguments that a function of the SDK's was made with: a partial one, or in an older SDK a closure."""
+    if parser.__class__ is partial:
+        keywords: Mapping[str, Any] = parser.keywords
+        return keywords
+    names, cells = parser.__code__.co_freevars, parser.__closure__
+    return {name: cell.cell_contents for name, cell in zip(names, cells, strict=True)}
 
 
 def _with_extra(options: Any) -> Any:

@@ -286,11 +286,13 @@ class Invocation:
     def _read_response(self, received: str) -> None:
         result = self._result
         if result is None or "http_response" in fields(result):  # raw, or refused after it had come
-            result = _parsed(received)
+            result = None if self.endpoint.extract is not None else _parsed(received)
         self._read_settled(result, received)
 
     def _read_settled(self, response: Any, received: str) -> None:
         """Read a response and its text, without what is too long of it."""
+        if self.endpoint.extract is not None:
+            response, received = self.endpoint.extract(self.record, response, received)
         least = self.tracing.least
         if received[least : least + 1]:
             whole = _parsed(received)

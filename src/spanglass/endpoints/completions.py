@@ -27,8 +27,8 @@ def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> N
     record.input_mime = "application/json"
     record.parameters = {key: clean[key] for key in clean if key not in READ}
     given: Any = clean.get("prompt")
-    texts: list[str] = [one for one in items(given) or (given,) if one.__class__ is str]
-    record.prompts = texts or None  # tokens are not decoded: what they say is known to the model alone
+    # Tokens are not decoded: what they say is known to the model alone.
+    record.prompts = [one for one in items(given) or (given,) if one.__class__ is str]
 
 
 def read_response(record: Record, response: Any, received: str | None) -> None:
@@ -39,8 +39,7 @@ def read_response(record: Record, response: Any, received: str | None) -> None:
     for key, field in HEAD:
         if raw.get(key).__class__ is str:
             setattr(record, field, raw[key] or None)
-    if "choices" in raw:
-        record.choices = [_read_choice(choice) for choice in _ordered([*map(fields, items(raw["choices"]))])]
+    record.choices = [_read_choice(choice) for choice in _ordered([*map(fields, items(raw.get("choices")))])]
     if raw.get("usage") is not None:
         record.usage = read_usage(whole(raw["usage"]))
 

@@ -35,6 +35,9 @@ class Endpoint(NamedTuple):
 
     `added` are the parameters that the SDK adds by itself where the program gives none. One that is `addressed` has no
     body: the id in its path and its query stand for it. One that `fetches` gets a response that another call has made.
+
+    `extract` takes out of a response, before it is cut to its limits, what is no text: it takes the record, the
+    response (None where nothing but its text is known) and the text, and returns both without.
     """
 
     name: str
@@ -46,3 +49,4 @@ class Endpoint(NamedTuple):
     added: frozenset[str] = frozenset()
     addressed: bool = False
     fetches: bool = False
+    extract: Callable[[Record, Any, str], tuple[Any, str]] | None = None

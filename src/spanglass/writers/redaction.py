@@ -50,8 +50,8 @@ def redact(record: Record, rows: "Rows | None" = None) -> None:
 
 def _widened(record: Record, rows: Rows) -> Rows:
     """Return the rows with those of what says the same as a part that few calls have."""
-    for name, more in SAME.items():
-        if name in rows and getattr(record, name) is not None:
+    for (name, reduce), more in SAME.items():
+        if reduce in rows.get(name, ()) and getattr(record, name) is not None:
             rows = {**more, **rows}
     return {"output_value": (_gone,), **rows} if record.echoes else rows
 
@@ -67,7 +67,8 @@ def redact_by(redactor: Callable[[Record], object], record: Record) -> None:
     changed = False
     with guard:
         record.input_value = sent if sent == REDACTED else None
-        record.output_value = received if received == REDACTED or record.output_messages is None else None
+        told = record.output_messages is not None or record.choices
+        record.output_value = None if told and received != REDACTED else received
         record.parameters = json.loads(encode(record.parameters))
         record.tools = record.tools and json.loads(encode(record.tools))
         returned = redactor(record)
@@ -219,7 +220,7 @@ _REDUCED: dict[str, Reduce] = {
     "output_messages": _messages,
     "prompts": lambda prompts: [REDACTED for _ in prompts],
     "choices": lambda choices: [Choice(REDACTED, word(choice.finish_reason)) for choice in choices],
-    "embeddings": lambda embeddings: [Embedding(REDACTED) for one in embeddings if one.text is not None],
+    "embeddings": lambda embeddings: [Embedding(one.text and REDACTED) for one in embeddings],
     "input_value": _mark,
     "input_mime": _text_plain,
     "output_value": _mark,
@@ -243,12 +244,6 @@ _QUOTES: dict[str, Reduce] = {name: _REDUCED[name] for name in ("failure", "atte
 # What says the same as the messages: where a part of them is hidden, it is told anew.
 _SENT: dict[str, Reduce] = {"input_value": _gone, **_QUOTES}
 _RECEIVED: dict[str, Reduce] = {"output_value": _gone, **_QUOTES}
-# What says the same as a part that few calls have: hidden with it, where a call has it.
-SAME: dict[str, Rows] = {
-    "prompts": {name: (reduce,) for name, reduce in _SENT.items()},
-    "choices": {name: (reduce,) for name, reduce in _RECEIVED.items()},
-    "embeddings": {name: (reduce,) for name, reduce in {**_SENT, **_RECEIVED}.items()},
-}
 # The parameters that hold what a message may.
 _SAID = frozenset({"prediction", "prompt", "suffix"})
 _TOOLS = frozenset({"tool_choice", "function_call", "functions", "web_search_options"})
@@ -258,6 +253,11 @@ def _without(names: frozenset[str]) -> Reduce:
     """Return what drops these parameters, and those that the SDK does not know, which may be anything."""
     kept = PARAMETERS - names
     return lambda parameters: {key: parameters[key] for key in parameters if key in kept}
+
+
+def _endless(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Drop what a prompt goes on with after what is made up in between."""
+    return {key: parameters[key] for key in parameters if key != "suffix"}
 
 
 _REASON: dict[str, Reduce] = {"finish_reason": word}
@@ -308,6 +308,20 @@ def _vectorless(embeddings: list[Embedding]) -> list[Embedding]:
     return [replace(one, vector=None) for one in embeddings]
 
 
+def _rows(reduces: dict[str, Reduce]) -> Rows:
+    return {name: (reduce,) for name, reduce in reduces.items()}
+
+
+# What says the same as a part that few calls have, by what is done to it: hidden with it, where a call has it.
+_PROMPTED = _rows({"context": _context, **_SENT})
+SAME: dict[tuple[str, Reduce], Rows] = {
+    ("prompts", _gone): _PROMPTED,
+    ("prompts", _REDUCED["prompts"]): _PROMPTED,
+    ("choices", _REDUCED["choices"]): _rows(_RECEIVED),
+    ("embeddings", _wordless): _PROMPTED,
+    ("embeddings", _vectorless): _rows(_RECEIVED),
+}
+
 PICTURES = frozenset({"image"})
 # The kinds of parts that hold no picture.
 WORDS = frozenset({"text", "refusal", "audio", "reasoning"})
@@ -350,7 +364,7 @@ PLACES: dict[str, dict[str, Reduce]] = {
     "output_text": {"output_messages": _texts, "choices": _REDUCED["choices"], **_RECEIVED},
     "input_images": {"input_messages": _pictures, "parameters": _without(_SAID), **_SENT},
     "llm_invocation_parameters": {"parameters": _gone, **_SENT},
-    "prompts": {"prompts": _gone},
+    "prompts": {"prompts": _gone, "parameters": _endless},
     "choices": {"choices": _REDUCED["choices"]},
     "embeddings_text": {"embeddings": _wordless},
     "embeddings_vectors": {"embeddings": _vectorless},

@@ -14,8 +14,9 @@ def input_of(record: Record) -> str | None:
         said["messages"] = [*map(_message, record.input_messages)]
     if record.prompts:
         said["prompt"] = record.prompts
-    if record.embeddings:
-        said["input"] = [embedding.text for embedding in record.embeddings if embedding.text is not None]
+    texts = [embedding.text for embedding in record.embeddings or ()]
+    if any(texts):
+        said["input"] = texts
     if record.tools:
         said["tools"] = record.tools
     return encode(said) if said else None
