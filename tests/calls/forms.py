@@ -356,6 +356,10 @@ FORMS: tuple[Form, ...] = (
     *(form for ask in STREAMED if ask is not CHAT for form in streamed_forms(ask)),
     *(form for ask in STREAMED if ask in MODELS and ask is not CHAT for form in streamed_model_forms(ask)),
     *parsed_forms(RESPONSES, "responses.parse"),
+    *(
+        Form(f"{path}()", asked(path), (plain(ask),), (ask.answer,), without(path), ask=ask)
+        for ask, path in ((ask, f"beta.{ask.method}") for ask in ASKS if ask.owner.startswith("responses"))
+    ),
     *managed_forms(RESPONSES, "responses.stream", "get_final_response"),
     *managed_forms(
         RETRIEVE, "responses.stream", "get_final_response", {"include": []}, response_id="resp_test", starting_after=0
