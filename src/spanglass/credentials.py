@@ -255,9 +255,9 @@ def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:
 def without_echoed(response: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the response itself, or, where it repeats credentials of its request, a copy without them."""
     changes: dict[str, Any] = {}
-    for key, cleaned in _ECHOED.items():
+    for key in _ECHOED:
         if response.get(key):
-            clean = cleaned(response[key])
+            clean = _ECHOED[key](response[key])
             if clean is not response[key]:
                 changes[key] = clean
     return changed(response, changes) if changes else response
