@@ -16,7 +16,7 @@ PLACES := SPANGLASS_PHOENIX=$(PHOENIX) SPANGLASS_MLFLOW=$(MLFLOW) SPANGLASS_BACK
 PYTEST := $(PLACES) .venv/bin/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint types test test-quick test-backends test-sdks upgrade-check phoenix mlflow backends demo \
+.PHONY: help install lint types test test-quick test-backends test-sdks test-frameworks upgrade-check phoenix mlflow backends demo \
         pictures bench bench-export semconv readme clean
 .DELETE_ON_ERROR:
 
@@ -53,6 +53,10 @@ test-backends: install phoenix mlflow backends ## the tests against real collect
 test-sdks: install ## the life of a call on SDKs from the oldest to the newest, in environments made once
 	SPANGLASS_SDKS=$(CACHE)/sdks .venv/bin/nox -f tests/sdks/noxfile.py --envdir build/nox
 	PYTHONPATH=tests .venv/bin/python tests/readme.py --check-forms
+
+# Likewise, each with all that its constraints pin.
+test-frameworks: install ## what frameworks call the SDK with, each in an environment made once, alone and beside its instrumentor
+	SPANGLASS_FRAMEWORKS=$(CACHE)/frameworks .venv/bin/nox -f tests/frameworks/sessions.py --envdir build/nox
 
 upgrade-check: phoenix mlflow backends ## every test, with the newest of everything in place of what is pinned; tells what is newer
 	newest=$$(mktemp -d $(CACHE)/newest.XXXXXX) && trap 'rm -rf "$$newest"' EXIT \

@@ -1,18 +1,22 @@
 """What all tests share: a server, the spans captured, both families of the SDK, and a guard that lets errors out."""
 
 import gc
+import os
 from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from counting import Counting
 from flavours import FLAVOURS, Flavour
+from metered import Counting
 from spanglass.guard import guard
 from spanglass.testing import CapturedSpans, OpenAIServer, captured_spans
 
 pytest_plugins = ("forms_report", "workers")
+
+# The tests of a framework are found only where it is: in an environment of `make test-frameworks`, which says so.
+collect_ignore_glob = [] if "SPANGLASS_FRAMEWORK" in os.environ else ["frameworks/test_*.py"]
 
 # Where the SDK warns of values that it does not take, of spans that are written or ended after their end, of contexts.
 COMPLAINING = ("opentelemetry.attributes", "opentelemetry.sdk.trace", "opentelemetry.context")

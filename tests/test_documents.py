@@ -72,12 +72,13 @@ def test_targets() -> None:
             "test",
             "test-quick",
             "test-sdks",
+            "test-frameworks",
             "upgrade-check",
             "semconv",
             "readme",
             "pictures",
         },
-        ".ci/run": {"backends", "lint", "types", "test", "test-sdks"},
+        ".ci/run": {"backends", "lint", "types", "test", "test-sdks", "test-frameworks"},
     }
     others = {"install", "test-backends", "phoenix", "mlflow", "backends", "clean"}
     assert set().union(*told.values(), others) == targets()
@@ -92,6 +93,7 @@ def test_targets() -> None:
         ("bench-export", "PYTHONPATH=tests .venv/bin/python -m bench.export"),
         ("test-quick", ".venv/bin/pytest -n 2 -m 'not backend'"),
         ("test-backends", ".venv/bin/pytest -m backend"),
+        ("test-frameworks", ".venv/bin/nox -f tests/frameworks/sessions.py --envdir build/nox"),
         ("test-sdks", "PYTHONPATH=tests .venv/bin/python tests/readme.py --check-forms"),
         ("test", ".venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder"),
         ("lint", ".venv/bin/ruff format --check"),

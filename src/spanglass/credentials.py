@@ -255,9 +255,9 @@ def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:
 def without_echoed(response: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the response itself, or, where it repeats credentials of its request, a copy without them."""
     changes: dict[str, Any] = {}
-    for key in _ECHOED:
-        if response.get(key):
-            clean = _ECHOED[key](response[key])
+    for key, cleaned in _ECHOED.items():
+        if key in response and response[key]:  # noqa: RUF019 - free of a call
+            clean = cleaned(response[key])
             if clean is not response[key]:
                 changes[key] = clean
     return changed(response, changes) if changes else response
@@ -270,7 +270,7 @@ def _tools(tools: Any) -> Any:
 def _tool(tool: Any) -> Any:
     own = tool if tool.__class__ is dict else whole(tool)
     kind = own.get("type", "function" if "input_schema" in own else None)  # one that an MCP server has says no type
-    change = _TOOLS[kind] if kind.__class__ is str and kind in _TOOLS else _unknown
+    change = TOOLS[kind] if kind.__class__ is str and kind in TOOLS else _unknown
     if change is not None:
         return foreign(change, tool)
     for key in own:
@@ -286,7 +286,7 @@ def _outside(tool: Any) -> Any:
 
 _ADMITTING = CREDENTIALS | frozenset(_spelled("domain secrets"))
 # By their types. What is not here may hold anything; in the schemas of these a property may be named as a secret is.
-_TOOLS: dict[str, Callable[[Any], Any] | None] = {
+TOOLS: dict[str, Callable[[Any], Any] | None] = {
     **dict.fromkeys(("function", "custom", "tool_search", "file_search", "computer", "computer_use_preview")),
     **dict.fromkeys(("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")),
     **dict.fromkeys(("apply_patch", "local_shell", "programmatic_tool_calling")),

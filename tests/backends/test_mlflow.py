@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from browser import browsing, picture
-from frameworks import FRAMEWORKS, framework
 from mlflow_server import CONFIGURATION, EXPERIMENT, MLflow, trace_id
 from openinference.instrumentation import using_session, using_user
 from playwright.sync_api import expect
@@ -17,6 +16,7 @@ from processes import variables
 from scenarios import ANSWER, MODEL, QUESTION, SCENARIOS, USAGE
 from tracing import traced
 
+from frameworks import FRAMEWORKS, framework
 from spanglass.testing import OpenAIServer
 
 pytest_plugins = ["servers"]

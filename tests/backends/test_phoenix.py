@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from browser import browsing, picture
-from frameworks import FRAMEWORKS, framework
 from openinference.instrumentation import using_session, using_user
 from playwright.sync_api import expect
 from scenarios import ANSWER, QUESTION, SCENARIOS, USAGE
 from tracing import traced
 from viewer import Phoenix
 
+from frameworks import FRAMEWORKS, framework
 from spanglass.testing import OpenAIServer
 
 pytest_plugins = ["servers"]

@@ -14,8 +14,8 @@ from stories import told as story
 from told import Told, call, told
 
 from asking import need
-from counting import INPUT, OUTPUT, Counting
 from flavours import Flavour
+from metered import INPUT, OUTPUT, Counting
 from spanglass.calls import background
 from spanglass.testing import (
     Answer,

@@ -11,7 +11,7 @@ from told import ANSWERED, COUNTED, call, told
 
 from bench.measure import count
 from flavours import Flavour
-from spanglass.calls.enclosing import CURRENT, counts
+from spanglass.calls.enclosing import CURRENT, LLAMA_INDEX, counts
 from spanglass.testing import CapturedSpans, OpenAIServer
 
 LLM = {"openinference.span.kind": "LLM"}
@@ -22,7 +22,7 @@ SPANS: dict[str, tuple[str, Mapping[str, str], str]] = {
     "the agents SDK's": (AGENTS, {**LLM, "llm.system": "openai"}, "CHAIN"),
     "the agents SDK's, of an agent": (AGENTS, {"openinference.span.kind": "AGENT", "llm.model_name": "m"}, "LLM"),
     "LiteLLM's, whose kind comes at its end": (LITELLM, {"llm.model_name": "m", "llm.provider": "openai"}, "CHAIN"),
-    "LlamaIndex's, which says nothing": ("openinference.instrumentation.llama_index", {}, "LLM"),
+    "LlamaIndex's, of a query": (LLAMA_INDEX, {}, "LLM"),
     "Pydantic AI's": ("pydantic-ai", {"gen_ai.operation.name": "chat"}, "CHAIN"),
     "Pydantic AI's, of an agent": ("pydantic-ai", {"gen_ai.operation.name": "invoke_agent"}, "LLM"),
     "Logfire's": ("logfire.openai", {"gen_ai.operation.name": "chat"}, "CHAIN"),
@@ -57,6 +57,28 @@ def test_kind_of_each_endpoint_within(
 
     (span, _) = captured.spans
     assert told(span) == call(server, ask.answered, ask.counted, {"openinference.span.kind": "CHAIN"}, ask=ask)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("OpenAI.chat", "CHAIN"),
+        ("OpenAI.acomplete", "CHAIN"),
+        ("AzureOpenAI.achat", "CHAIN"),
+        ("OpenAIResponses.complete", "CHAIN"),
+        ("OpenAIResponses.structured_predict", "LLM"),
+        ("OpenAIAgentWorker.run_step", "LLM"),
+        ("SimpleChatEngine.chat", "LLM"),
+    ],
+)
+def test_kind_within_llama_index(
+    name: str, kind: str, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans
+) -> None:
+    """LlamaIndex's spans say nothing until they end: of those named by a model's answer the tokens are counted."""
+    with captured.provider.get_tracer(LLAMA_INDEX).start_as_current_span(name):
+        flavour.create(flavour.client(server))
+
+    assert told(captured.spans[0]) == call(server, ANSWERED, COUNTED, {"openinference.span.kind": kind})
 
 
 @pytest.mark.parametrize("ended", [True, False], ids=["ended", "from elsewhere"])

@@ -11,7 +11,11 @@ import openai
 import pytest
 import yaml
 from asks import ASKS, CANCEL, CHAT, COUNT, EMBEDDINGS, RESPONSES, RETRIEVE, Ask, each
-from counting import (
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+from flavours import Flavour
+from metered import (
     DURATION,
     EMBEDDED,
     EMBEDDING,
@@ -23,10 +27,6 @@ from counting import (
     Counting,
     Point,
 )
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-
-from flavours import Flavour
 from spanglass import OpenAIInstrumentor
 from spanglass.calls.tracing import SCOPE
 from spanglass.semconv import SCHEMA_URL

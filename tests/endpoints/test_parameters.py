@@ -3,53 +3,23 @@
 An older SDK knows less; a newer one that knows more fails here with the name.
 """
 
-import re
-from collections.abc import Iterator
-from importlib import import_module
-from inspect import signature
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import openai
 import pytest
 from openai.types.chat import ChatCompletionMessage, completion_create_params
-from typing_extensions import get_type_hints, is_typeddict
+from typing_extensions import get_type_hints
+from unions import current, shapes, types, words
 
-from spanglass.calls.patch import METHODS
 from spanglass.credentials import PARAMETERS
 from spanglass.endpoints.chat import MORE, PARTS, READ, read_message, read_part, read_request
 from spanglass.record import Message, Record, ToolCall
 from spanglass.writers import gen_ai
 
-CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 # Of what a model may return in a message, what has no place of its own in any convention: it is in `output.value`.
 NOT_READ = {"annotations": "citations of web pages: where in the text, and their URLs"}
 # What other providers that speak the API have, and the SDK does not know.
 OTHERS_FIELDS = {"reasoning", "reasoning_content"}
 OTHERS_PARAMETERS = {"top_k"}
-
-
-def release(version: str) -> tuple[int, ...]:
-    """Return the numbers of a version."""
-    return tuple(map(int, re.findall(r"\d+", version)[:3]))
-
-
-PINNED = re.search(r"^openai==(\S+)$", CONSTRAINTS.read_text("utf-8"), re.MULTILINE)
-assert PINNED is not None
-current = pytest.mark.skipif(release(openai.__version__) < release(PINNED[1]), reason="an older SDK knows less")
-
-
-def shapes(annotation: Any) -> Iterator[Any]:
-    """Yield the TypedDicts that an annotation allows, within unions and lists too."""
-    if is_typeddict(annotation):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from shapes(inner)
-
-
-def words(shape: Any, key: str) -> set[str]:
-    """Return the words that a TypedDict allows for a key."""
-    return set(get_args(get_type_hints(shape)[key]))
 
 
 ASKED: dict[str, Any] = {
@@ -63,29 +33,9 @@ RECEIVED = set(ChatCompletionMessage.__annotations__)
 CALLS = [shape for message in MESSAGES for shape in shapes(get_type_hints(message).get("tool_calls"))]
 
 
-def types(found: Any) -> set[str]:
-    """Return the types of TypedDicts that say which they are."""
-    return set[str]().union(*(words(shape, "type") for shape in found))
-
-
 def test_parameters_known() -> None:
     """Each parameter of the SDK is known; those with a field of their own are some of them."""
     assert (set(), set()) == (ASKED.keys() - PARAMETERS, READ.keys() - PARAMETERS)
-
-
-@current
-def test_parameters_of_the_sdk_alone() -> None:
-    """Nothing is known for a parameter that no traced method of the SDK has."""
-    methods = [
-        getattr(getattr(import_module(module), known.owner), name, None)
-        for known in METHODS
-        for module in known.modules
-        if "chat" not in module  # above
-        for name in known.names
-    ]
-    asked = {name for method in methods if method is not None for name in signature(method).parameters}
-
-    assert set() == PARAMETERS - ASKED.keys() - asked
 
 
 @pytest.mark.parametrize("name", sorted(ASKED))

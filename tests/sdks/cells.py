@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from environments import Environment
+
 ROOT = Path(__file__).parents[2]
 CONSTRAINTS = dict(
     re.findall(r"^([\w.-]+)==([^;\s]+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
@@ -135,6 +137,7 @@ def pins(cell: Cell) -> dict[str, str]:
     return {name: version for table in (common, *own, {"openai": cell.openai}) for name, version in table.items()}
 
 
-def requirements(cell: Cell) -> tuple[str, ...]:
-    """Return what is to be installed for a cell."""
-    return (*REQUIREMENTS, *EXTRAS.get(cell.openai, ()))
+def environment(cell: Cell) -> Environment:
+    """Return what a cell's environment has."""
+    requirements = (*REQUIREMENTS, *EXTRAS.get(cell.openai, ()))
+    return Environment(cell.name, requirements, pins(cell), "tests/sdks/cells.py")

@@ -5,17 +5,15 @@ One cell: `.venv/bin/nox -f tests/sdks/noxfile.py -k openai-1.6.0-py3.10`. What 
 
 import json
 import os
-import shutil
 import sys
-from importlib.metadata import distribution
 from pathlib import Path
 
 import nox
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from cells import CELLS, ROOT, Cell
-from environments import make, python_of
+from cells import CELLS, ROOT, Cell, environment
+from environments import imports, make, python_of
 
 CACHE = Path(os.environ.get("SPANGLASS_SDKS") or Path.home() / ".cache/spanglass/sdks")
 # One report a cell of the forms that its SDK has, `<cell>.json`: what tests/sdks/table.py takes.
@@ -37,7 +35,7 @@ LEFT_OUT = ("tests/writers/test_budget.py", "tests/writers/test_writer_cost.py",
 @nox.parametrize("cell", CELLS, ids=[cell.name for cell in CELLS])
 def sdk(session: nox.Session, cell: Cell) -> None:
     """Run the tests in one cell, whose environment has what spanglass needs; spanglass is that of this clone."""
-    python = python_of(cell)
+    python = python_of(cell.python)
     if python is None:
         refuse = session.error if os.environ.get("SPANGLASS_REQUIRE_ALL") else session.skip
         refuse(f"There is no Python {cell.python} that runs: put a python{cell.python} on the PATH.")
@@ -47,22 +45,13 @@ def sdk(session: nox.Session, cell: Cell) -> None:
     report.unlink(missing_ok=True)
     session.chdir(ROOT)
     session.run(
-        str(make(cell, python, CACHE)),
+        str(make(environment(cell), python, CACHE)),
         *("-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *(f"--ignore={name}" for name in LEFT_OUT)),
         *(session.posargs or TESTS),
-        env={"PYTHONPATH": f"{ROOT / 'src'}:{_metadata(session)}", "SPANGLASS_FORMS_REPORT": str(unsigned)},
+        env={"PYTHONPATH": imports(ROOT, Path(session.create_tmp())), "SPANGLASS_FORMS_REPORT": str(unsigned)},
         external=True,
     )
     if unsigned.exists():  # not where other tests were chosen
         told = json.loads(unsigned.read_text(encoding="utf-8"))
         unsigned.unlink()
         report.write_text(json.dumps({"sdk": cell.openai, **told}), encoding="utf-8")
-
-
-def _metadata(session: nox.Session) -> str:
-    """Return a folder with the metadata of spanglass as it is installed here, for its version and entry point."""
-    installed = distribution("spanglass")
-    name = f"spanglass-{installed.version}.dist-info"
-    folder = session.create_tmp()
-    shutil.copytree(str(installed.locate_file(name)), Path(folder) / name, dirs_exist_ok=True)
-    return folder

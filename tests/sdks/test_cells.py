@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from cells import CELLS, CONSTRAINTS, NEWEST, REQUIREMENTS, ROOT, Cell, pins
+from cells import CELLS, CONSTRAINTS, NEWEST, REQUIREMENTS, ROOT, Cell, environment, pins
 from environments import make, place_of, python_of
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -54,10 +54,10 @@ def test_everything_is_pinned() -> None:
 
 def test_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment stands in the same place until a pin of its cell changes."""
-    places = [place_of(cell, tmp_path) for cell in CELLS]
-    again = [place_of(cell, tmp_path) for cell in CELLS]
+    places = [place_of(environment(cell), tmp_path) for cell in CELLS]
+    again = [place_of(environment(cell), tmp_path) for cell in CELLS]
     monkeypatch.setitem(CONSTRAINTS, "pytest", "0")
-    changed = [place_of(cell, tmp_path) for cell in CELLS]
+    changed = [place_of(environment(cell), tmp_path) for cell in CELLS]
 
     assert again == places
     assert set(changed) & set(places) == set()
@@ -67,12 +67,12 @@ def test_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A Python that is not there, or is but a name, is none."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    missing = python_of(CELLS[0])
+    missing = python_of(CELLS[0].python)
     name = tmp_path / f"python{CELLS[0].python}"
     name.write_text(f"#!{shutil.which('sh', path='/bin:/usr/bin')}\nexit 127\n", encoding="utf-8")
     name.chmod(0o755)
 
-    assert (missing, python_of(CELLS[0])) == (None, None)
+    assert (missing, python_of(CELLS[0].python)) == (None, None)
 
 
 PYENV = """#!/bin/sh
@@ -96,7 +96,7 @@ def test_python_of_pyenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         (tmp_path / path).write_text(script, encoding="utf-8")
         (tmp_path / path).chmod(0o755)
 
-    assert python_of(CELLS[0]) == str(tmp_path / "bin" / name)
+    assert python_of(CELLS[0].python) == str(tmp_path / "bin" / name)
 
 
 FAKE = """#!/bin/sh
@@ -117,7 +117,7 @@ def fake(folder: Path, status: int) -> str:
 
 def test_never_half_made(tmp_path: Path) -> None:
     """What broke off as it was made is made anew, and what is whole is left alone."""
-    cell = CELLS[0]
+    cell = environment(CELLS[0])
     place = place_of(cell, tmp_path)
     place.mkdir()
     (place / "left over").touch()
@@ -133,6 +133,6 @@ def test_not_installed(tmp_path: Path) -> None:
     """What could not be installed is not taken for an environment next time."""
     for _ in range(2):
         with pytest.raises(subprocess.CalledProcessError):
-            make(CELLS[0], fake(tmp_path, 1), tmp_path)
+            make(environment(CELLS[0]), fake(tmp_path, 1), tmp_path)
 
     assert (tmp_path / "told").read_text(encoding="utf-8").split() == ["venv", "pip"] * 2

@@ -17,6 +17,10 @@ TOLD: tuple[tuple[str, str | None], ...] = (
     (ai.GEN_AI_OPERATION_NAME, "chat"),
     (oi.LLM_MODEL_NAME, None),  # by instrumentors that tell the kind at the end
 )
+# LlamaIndex tells all of it at the end, but names its span by the class and method; those that answer get the tokens.
+LLAMA_INDEX = "openinference.instrumentation.llama_index"
+MODEL = "OpenAI"
+ANSWERING = (".chat", ".achat", ".complete", ".acomplete")
 # The context's own key for its current span.
 (CURRENT,) = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 
@@ -33,7 +37,8 @@ def counts(span: Any) -> bool:
     for key, value in TOLD:
         if key in attributes:
             return value is None or attributes[key] == value
-    return False
+    named = span.name if span.instrumentation_scope.name == LLAMA_INDEX else ""
+    return MODEL in named and named.endswith(ANSWERING)
 
 
 def counted_within(context: Context) -> bool:

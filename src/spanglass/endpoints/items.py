@@ -52,8 +52,11 @@ def _unknown(kind: str, raw: Raw, source: Any) -> Message:
 
 def _filled(message: Message, content: Any) -> Message:
     """Fill a message with content: a text alone, a refusal alone, or else parts."""
+    if content.__class__ is str:
+        message.content = content
+        return message
     if content.__class__ is list and content and not content[1:]:
-        own = fields(content[0])
+        own = content[0] if content[0].__class__ is dict else whole(content[0])
         kind = own["type"] if "type" in own else None
         if kind.__class__ is str and kind in SOLE and own.get(SOLE[kind][0]).__class__ is str:
             setattr(message, SOLE[kind][1], own[SOLE[kind][0]])
@@ -73,7 +76,7 @@ def read_part(source: Any) -> Part:
     """Read one content part; a kind that is not known keeps its name, and its JSON as text."""
     if source.__class__ is str:
         return Part("text", source)
-    raw = fields(source)
+    raw = whole(source)
     kind = text(raw.get("type")) or UNKNOWN
     return PARTS[kind](raw) if kind in PARTS else Part(kind, encode(source))
 
@@ -127,7 +130,7 @@ def _some(*names: str) -> Callable[[Raw], str | None]:
 
 
 def _search(raw: Raw) -> str | None:
-    action = fields(raw.get("action"))
+    action = whole(raw.get("action"))
     asked = {name: action[name] for name in action if name != "sources" and action[name] is not None}
     return encode(asked) if asked else text(raw.get("action"))
 
@@ -159,7 +162,7 @@ def _said(*names: str) -> Callable[[Message, Raw], None]:
 
 
 def _sources(message: Message, raw: Raw) -> None:
-    message.content = text(fields(raw.get("action")).get("sources") or raw.get("results"))
+    message.content = text(whole(raw.get("action")).get("sources") or raw.get("results"))
 
 
 def _outputs(message: Message, raw: Raw) -> None:

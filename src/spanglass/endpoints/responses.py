@@ -73,8 +73,9 @@ def read_response(record: Record, response: Any, received: str | None, *, settle
 
     What `settles` decides by its status whether the call has succeeded.
     """
-    raw = whole(response)
-    record.output_value = _told(raw, received)
+    given = whole(response)
+    raw = without_echoed(given)
+    record.output_value = _told(received, raw, clean=raw is given)
     record.output_mime = "application/json" if raw or is_json(record.output_value) else "text/plain"
     for key, field in HEAD:
         if key in raw and raw[key].__class__ is str:
@@ -91,26 +92,26 @@ def read_response(record: Record, response: Any, received: str | None, *, settle
     if settles and record.status is not None:
         record.succeeded = record.succeeded and record.status in SUCCEEDED
     if record.status == FAILED and record.failure is None:
-        record.failure = _failure(fields(raw.get("error")))
+        record.failure = _failure(whole(raw.get("error")))
 
 
-def _told(raw: Mapping[str, Any], received: str | None) -> str:
-    """Return the text of a response, without the credentials of the request that it repeats."""
-    clean = without_echoed(raw)
-    if clean is raw:
-        return received if received is not None else encode(raw)
+def _told(received: str | None, raw: Mapping[str, Any], *, clean: bool) -> str:
+    """Return the text of a response: as it was received where that is `clean`, or else without credentials."""
+    if received is None or clean:
+        return encode(raw) if received is None else received
     try:
-        parsed: Any = json.loads(received or "")  # a model has fields that nobody sent
+        parsed = json.loads(received)  # the SDK's model has fields that nobody sent
     except (ValueError, RecursionError):
-        return encode(clean)
+        return encode(raw)
     return encode(without_echoed(fields(parsed)))
 
 
 def _read_links(record: Record, raw: Mapping[str, Any]) -> None:
     """Read what the response continues, of which the request may say nothing: that of a retrieved one never does."""
     if record.previous_response is None and "previous_response_id" in raw:
-        record.previous_response = text(raw["previous_response_id"]) or None
-    if record.conversation is None and "conversation" in raw:
+        previous = raw["previous_response_id"]
+        record.previous_response = None if previous is None else text(previous)
+    if record.conversation is None and "conversation" in raw and raw["conversation"] is not None:
         record.conversation = _conversation(raw["conversation"])
 
 

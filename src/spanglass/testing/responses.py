@@ -17,7 +17,43 @@ RESPONSE_USAGE: Final = {
 EMBEDDING_MODEL: Final = "text-embedding-3-small"
 TEXT_MODEL: Final = "gpt-3.5-turbo-instruct"
 ENDS: Final = {"completed": "response.completed", "incomplete": "response.incomplete", "failed": "response.failed"}
-UNBEGUN: Final[dict[str, Any]] = {"status": "in_progress", "content": [], "summary": [], "arguments": ""}
+# What an item has of these when it is added.
+UNBEGUN: Final[dict[str, Any]] = {
+    "status": "in_progress",
+    "content": [],
+    "summary": [],
+    "arguments": "",
+    "input": "",
+    "code": "",
+    "outputs": None,
+    "output": None,
+    "encrypted_content": None,
+}
+# Of an item's list of parts: what its events call a part's place, and the events of the parts and of their texts.
+PARTS: Final = (
+    (
+        "summary",
+        "summary_index",
+        {"part": "response.reasoning_summary_part", "summary_text": "response.reasoning_summary_text"},
+    ),
+    (
+        "content",
+        "content_index",
+        {
+            "part": "response.content_part",
+            "output_text": "response.output_text",
+            "refusal": "response.refusal",
+            "reasoning_text": "response.reasoning_text",
+        },
+    ),
+)
+# Of an item that is a call: the events of its text, and the field that holds it.
+TEXTS: Final = {
+    "function_call": ("response.function_call_arguments", "arguments"),
+    "custom_tool_call": ("response.custom_tool_call_input", "input"),
+    "mcp_call": ("response.mcp_call_arguments", "arguments"),
+    "code_interpreter_call": ("response.code_interpreter_call_code", "code"),
+}
 LEADING: Final = ("response.created", "response.in_progress")
 
 
@@ -82,29 +118,38 @@ def response_events(
 
 def _of_item(number: int, item: dict[str, Any], pieces: list[str] | None) -> Iterator[dict[str, Any]]:
     place = {"item_id": item.get("id"), "output_index": number}
-    empty: dict[str, Any] = {name: nothing for name, nothing in UNBEGUN.items() if name in item}
+    empty: dict[str, Any] = {name: nothing for name, nothing in UNBEGUN.items() if item.get(name) is not None}
     yield {"type": "response.output_item.added", "output_index": number, "item": {**item, **empty}}
-    if item["type"] == "message":
-        for index, part in enumerate(item["content"]):
-            yield from _of_part({**place, "content_index": index}, part, pieces)
-    elif item["type"] == "function_call":
-        yield from _of_arguments(place, item)
+    for held, at, names in PARTS:
+        for index, part in enumerate(item.get(held) or ()):
+            yield from _of_part({**place, at: index}, part, names, pieces)
+    if item["type"] in TEXTS:
+        yield from _of_text(place, item, *TEXTS[item["type"]])
     yield {"type": "response.output_item.done", "output_index": number, "item": item}
 
 
-def _of_part(place: dict[str, Any], part: dict[str, Any], pieces: list[str] | None) -> Iterator[dict[str, Any]]:
-    yield {"type": "response.content_part.added", **place, "part": {**part, "text": ""}}
-    for piece in pieces if pieces is not None else _halves(part["text"]):
-        yield {"type": "response.output_text.delta", **place, "delta": piece, "logprobs": []}
-    yield {"type": "response.output_text.done", **place, "text": part["text"], "logprobs": []}
-    yield {"type": "response.content_part.done", **place, "part": part}
+def _of_part(
+    place: dict[str, Any], part: dict[str, Any], names: Mapping[str, str], pieces: list[str] | None
+) -> Iterator[dict[str, Any]]:
+    field = "refusal" if part["type"] == "refusal" else "text"
+    event = names["part"]
+    empty: dict[str, Any] = {"annotations": []} if "annotations" in part else {}
+    yield {"type": f"{event}.added", **place, "part": {**part, field: "", **empty}}
+    for index, annotation in enumerate(part.get("annotations") or ()):
+        name = "response.output_text.annotation.added"
+        yield {"type": name, **place, "annotation_index": index, "annotation": annotation}
+    yield from _of_text(place, part, names[part["type"]], field, pieces)
+    yield {"type": f"{event}.done", **place, "part": part}
 
 
-def _of_arguments(place: dict[str, Any], item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for piece in _halves(item["arguments"]):
-        yield {"type": "response.function_call_arguments.delta", **place, "delta": piece}
-    name = "response.function_call_arguments.done"
-    yield {"type": name, **place, "name": item["name"], "arguments": item["arguments"]}
+def _of_text(
+    place: dict[str, Any], holder: dict[str, Any], event: str, field: str, pieces: list[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    likely: dict[str, Any] = {"logprobs": []} if event == "response.output_text" else {}
+    for piece in pieces if pieces is not None else _halves(holder[field]):
+        yield {"type": f"{event}.delta", **place, "delta": piece, **likely}
+    named = {"name": holder["name"]} if event == "response.function_call_arguments" else {}
+    yield {"type": f"{event}.done", **place, **named, field: holder[field], **likely}
 
 
 def _halves(text: str) -> list[str]:
