@@ -29,7 +29,7 @@ FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 BROAD = {
     "guard.py": 1,  # a user's code, such as a mapping's methods, raises anything
     "calls/body.py": 2,  # noted and raised again, sync and async
-    "decorator.py": 1,  # thrown into a program's own async generator
+    "calls/work.py": 1,  # thrown into a program's own async generator
     "calls/stream.py": 4,  # the caller's noted and raised again, ours handed to the guard; sync and async
 }
 

@@ -16,7 +16,6 @@ assert answer("why?") == "WHY?"
 """
 
 import json
-import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial, wraps
 from inspect import Parameter, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
@@ -26,7 +25,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED  #
 from opentelemetry.context import get_current
 
 from spanglass.calls import tracing
-from spanglass.calls.work import UNTRACED, Stepping, Steps, Untraced, Work, begin
+from spanglass.calls.work import UNTRACED, Stepping, Steps, Untraced, Work, begin, stepping
 from spanglass.context import said, with_said
 from spanglass.guard import foreign, guard
 from spanglass.plain import encode, fields
@@ -203,38 +202,7 @@ def _generator(function: Callable[..., Any], start: Begin) -> Callable[..., Gene
 
 
 def _async_generator(function: Callable[..., Any], start: Begin) -> Callable[..., AsyncGenerator[Any, Any]]:
-    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        steps = start(Steps, args, kwargs)
-        generator = function(*args, **kwargs)
-        step = _first_step(generator)
-        while True:
-            with steps:
-                try:
-                    item = steps.note(await step)
-                except StopAsyncIteration:
-                    break
-            try:
-                step = generator.asend((yield item))
-            except GeneratorExit:
-                with steps:
-                    await generator.aclose()
-                steps.finish(None, "closed")
-                raise
-            except BaseException as error:  # noqa: BLE001 - it is thrown into the program's own generator
-                step = generator.athrow(error)
-        steps.finish(None, "completed")
-
-    return wrapper
-
-
-def _first_step(generator: AsyncGenerator[Any, Any]) -> Any:
-    """Return a generator's first step, unknown to the event loop, which would close it beside the one around it."""
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        return generator.asend(None)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
+    return stepping(lambda args, kwargs: (start(Steps, args, kwargs), function(*args, **kwargs)))
 
 
 WRAPPERS: tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...] = (

@@ -51,6 +51,15 @@ class Message:
 
 
 @dataclass(slots=True)
+class Tool:
+    """What is known of a tool that is run: the id of the model's call, what it is for, and its parameters' schema."""
+
+    id: str | None = None
+    description: str | None = None
+    parameters: str | None = None
+
+
+@dataclass(slots=True)
 class Choice:
     """One text that a prompt was completed with."""
 
@@ -199,6 +208,7 @@ class Record:
     conversation: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     tools: list[Any] | None = None
+    tool: Tool | None = None
     input_messages: list[Message] | None = None
     output_messages: list[Message] | None = None
     prompts: list[str] | None = None

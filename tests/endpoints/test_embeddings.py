@@ -130,6 +130,7 @@ ODD: dict[str, Told] = {
     "empty": (given((0, []), (1, "")), [None, None], 0),
     "a word": (given((0, "hello!"), (1, TWO)), [None, TWO], 1),
     "base64 that is cut": (given((0, "AAAAP"), (1, TWO)), [None, TWO], 1),
+    "base64 with a blank in it": (given((0, "AAAA Pw=="), (1, TWO)), [None, TWO], 1),
     "base64 of three bytes": (given((0, "AAAA"), (1, TWO)), [None, TWO], 1),
     "not a number in it": (given((0, [0.5, "a"]), (1, TWO)), [None, TWO], 1),
     "truth in it": (given((0, [True]), (1, TWO)), [None, TWO], 1),
@@ -184,8 +185,10 @@ FIT = vectors.MOST // 1_536  # so many of them a span takes
 @pytest.mark.parametrize("base64_encoded", [False, True])
 @pytest.mark.parametrize("made", [dict, construct, None], ids=["dict", "model", "text"])
 def test_many(*, base64_encoded: bool, made: Any) -> None:
-    """Of many vectors the first are kept, all are counted, and no more memory is taken than those need."""
+    """Of many vectors those of the first inputs are kept, all are counted; no more memory is taken than those need."""
     body = embeddings([LONG] * 500, base64_encoded=base64_encoded)
+    if made is not None:
+        body["data"].reverse()
     text, response = json.dumps(body), None if made is None else made(body)
     read = record(*["a"] * 500)
 
@@ -320,11 +323,19 @@ def expected(shown: str | None) -> dict[str, Any]:
 ALL = ("openinference", "spanglass", "gen_ai")
 
 
+def asked_bare(way: Way, flavour: Flavour, client: Any) -> Any:
+    """Return what the bare SDK gives; an older one does not have each way, or takes vectors in base64 by numpy only."""
+    try:
+        return way.ask(flavour, client, **way.asked)
+    except (AttributeError, openai.OpenAIError) as error:
+        return pytest.skip(f"{error}")
+
+
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_way(way: Way, flavour: Flavour, server: OpenAIServer) -> None:
     """However it is asked for, a vector is told as numbers; a format that the SDK has added is not shown as asked."""
     client = flavour.client(server)
-    bare = way.ask(flavour, client, **way.asked)
+    bare = asked_bare(way, flavour, client)
     with captured_spans(conventions=ALL) as captured:
         result = way.ask(flavour, client, **way.asked)
 
@@ -332,7 +343,8 @@ def test_way(way: Way, flavour: Flavour, server: OpenAIServer) -> None:
     attributes: dict[str, Any] = dict(span.attributes or {})
     assert (bare, server.journal[0].body) == (result, server.journal[1].body)
     assert expected(way.shown) == told(captured)
-    assert "[2 floats]" in attributes["output.value"]
+    marked = [{"object": "embedding", "index": 0, "embedding": "[2 floats]"}]
+    assert {**embeddings(model=MODEL), "data": marked} == json.loads(attributes["output.value"])
     assert way.shown == json.loads(attributes["input.value"]).get("encoding_format")
 
 
@@ -340,7 +352,9 @@ def test_way(way: Way, flavour: Flavour, server: OpenAIServer) -> None:
 @pytest.mark.parametrize("kind", ["", "with_raw_response"])
 def test_kept_method(way: Way, kind: str, flavour: Flavour, server: OpenAIServer) -> None:
     """A method that was kept from before is told as any other, and what the SDK adds within is not shown either."""
-    resource = flavour.client(server).embeddings
+    client = flavour.client(server)
+    asked_bare(way, flavour, client)
+    resource = client.embeddings
     create = (getattr(resource, kind) if kind else resource).create
     with captured_spans(conventions=ALL) as captured:
         flavour.wait(create(model=MODEL, input="hi", **way.asked))
@@ -457,7 +471,7 @@ def test_failed(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans)
     """A call that is refused tells what was asked, and that no vector came."""
     server.script(Reply({"error": {"message": "no"}}, status=400))
     with suppress(openai.BadRequestError):
-        text(flavour, flavour.client(server, max_retries=0), dimensions=2)
+        text(flavour, flavour.client(server, max_retries=0))
 
     (span,) = [span for span in captured.spans if span.name != "attempt"]
     attributes = span.attributes or {}

@@ -82,7 +82,6 @@ class Known(NamedTuple):
 
 
 PROGRESS = "how far a call is, which its item tells when it is done"
-SHELL = "of a command in a shell, whose item has all of it when it is done"
 PREVIEW = "the sound or the picture itself, which may be large: the item has the whole one, a transcript the words"
 EVENTS_LEFT = {
     "response.audio.delta": PREVIEW,
@@ -101,8 +100,7 @@ EVENTS_LEFT = {
         }.items()
         for state in states
     },
-    **{f"response.shell_call_command.{state}": SHELL for state in ("added", "delta", "done")},
-    **{f"response.shell_call_output_content.{state}": SHELL for state in ("delta", "done")},
+    "response.shell_call_output_content.done": "the end of what came in pieces, which its item has too",
 }
 # Of a response, each with a value that the record shows.
 RESPONSE_READ: dict[str, Any] = {

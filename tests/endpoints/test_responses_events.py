@@ -25,7 +25,7 @@ REASONING = {
 }
 CALL = {"id": "fc_1", "type": "function_call", "call_id": "c1", "name": "add", "arguments": '{"a":1}'}
 CUSTOM = {"id": "ct_1", "type": "custom_tool_call", "call_id": "c2", "name": "run", "input": "print(1)"}
-MCP = {"id": "mcp_1", "type": "mcp_call", "server_label": "s", "name": "look", "arguments": "{}", "output": "found"}
+MCP = {"id": "mcp_1", "type": "mcp_call", "server_label": "s", "name": "look", "arguments": "{}"}
 CODE = {
     "id": "ci_1",
     "type": "code_interpreter_call",
@@ -46,6 +46,18 @@ OUTPUTS: dict[str, list[Any]] = {
     "reasoning, then text": [REASONING, said("4", 1)],
     "calls": [CALL, CUSTOM, {**CALL, "id": "fc_2", "call_id": "c3"}],
     "hosted": [SEARCH, MCP, CODE, said("2", 3)],
+    "shell": [
+        {"id": "sh_1", "type": "shell_call", "call_id": "c4", "action": {"commands": ["ls -l", "pwd"]}},
+        {
+            "id": "so_1",
+            "type": "shell_call_output",
+            "call_id": "c4",
+            "output": [
+                {"stdout": "total 0", "stderr": "none", "outcome": {"type": "exit", "exit_code": 0}},
+                {"stdout": "/home", "stderr": "none", "outcome": {"type": "exit", "exit_code": 0}},
+            ],
+        },
+    ],
     "unknown": [{"id": "x", "type": "scent", "of": "rain"}],
 }
 
@@ -98,7 +110,10 @@ def test_without_its_end(output: list[Any], shape: Shape) -> None:
 
 
 NOTED = {"annotations", "logprobs"}
-TOLD = {"arguments", "code", "content", "input", "refusal", "summary", "text", "type"}
+TOLD = {
+    "action", "arguments", "code", "commands", "content", "input", "output", "refusal", "stderr", "stdout", "summary",
+    "text", "type",
+}  # fmt: skip
 
 
 def gathered(value: Any, names: set[str]) -> Any:
@@ -131,14 +146,16 @@ def test_pieces_alone(output: list[Any], shape: Shape) -> None:
 @shapes
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
 def test_from_the_middle(output: list[Any], shape: Shape) -> None:
-    """Of a stream that begins after its items were added, the pieces that come are kept, with their kinds and ids."""
+    """Of a stream that begins after its items were added, the pieces that come are kept, with kinds and ids."""
     events = [event for event in response_events(output) if event["type"].endswith(".delta")]
     told = [one for one in output if one["type"] not in {"web_search_call", "scent"} and one != said("")]
 
     found = settled(shape(events)).get("output", [])
 
     assert gathered(found, TOLD) == gathered(told, TOLD)
-    assert [one["id"] for one in found] == [one["id"] for one in told]
+    # A shell's command is of no item that its event names.
+    ids = [None if one["type"] == "shell_call" else one["id"] for one in told]
+    assert [one.get("id") for one in found] == ids
 
 
 @shapes
@@ -194,13 +211,14 @@ def test_nested_error() -> None:
     }
 
 
-def test_log_probabilities() -> None:
+@shapes
+def test_log_probabilities(shape: Shape) -> None:
     """Log probabilities that come with the pieces are those of the text."""
     place = {"item_id": "m", "output_index": 0, "content_index": 0}
     name = "response.output_text.delta"
     pieces = [{"type": name, **place, "delta": text, "logprobs": [{**LIKELY, "token": text}]} for text in ("a", "b")]
 
-    (item,) = settled(pieces)["output"]
+    (item,) = settled(shape(pieces))["output"]
 
     assert item["content"] == [
         {
@@ -209,6 +227,20 @@ def test_log_probabilities() -> None:
             "logprobs": [{**LIKELY, "token": "a"}, {**LIKELY, "token": "b"}],
         }
     ]
+
+
+@shapes
+@pytest.mark.parametrize("text", ["output_text", "refusal"])
+def test_piece_after_the_whole(text: str, shape: Shape) -> None:
+    """A piece that comes when its text was told to be done follows what was."""
+    place = {"item_id": "m", "output_index": 0, "content_index": 0, "logprobs": []}
+    field = "text" if text == "output_text" else text
+    delta = {"type": f"response.{text}.delta", **place, "delta": "a"}
+    done = {"type": f"response.{text}.done", **place, field: "whole"}
+
+    (item,) = settled(shape([delta, delta, done, delta, delta]))["output"]
+
+    assert item["content"] == [{"type": text, field: "wholeaa"}]
 
 
 def test_transcript() -> None:

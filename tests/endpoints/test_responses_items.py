@@ -222,7 +222,12 @@ CALLS: Items = {
     ),
     "mcp tools": (
         {"type": "mcp_list_tools", "id": "c1", "server_label": "s", "tools": [{"name": "look"}], "error": None},
-        called("mcp_list_tools", '{"server_label":"s"}', hosted="mcp_list_tools", content='[{"name":"look"}]'),
+        called(
+            "mcp_list_tools",
+            '{"server_label":"s"}',
+            hosted="mcp_list_tools",
+            parts=[Part("mcp_list_tools", '[{"name":"look"}]')],
+        ),
     ),
     "mcp approval": (
         {"type": "mcp_approval_request", "id": "c1", "server_label": "s", "name": "look", "arguments": "{}"},
@@ -301,7 +306,7 @@ OUTPUTS: Items = {
     ),
     "tool search": (
         {"type": "tool_search_output", "call_id": "c1", "tools": [{"type": "custom", "name": "run"}]},
-        Message("tool", '[{"type":"custom","name":"run"}]', tool_call_id="c1"),
+        Message("tool", parts=[Part("tool_search_output", '[{"type":"custom","name":"run"}]')], tool_call_id="c1"),
     ),
     "program": (
         {"type": "program_output", "id": "o1", "call_id": "c1", "result": "3", "status": "completed"},

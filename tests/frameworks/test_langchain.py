@@ -16,7 +16,7 @@ from openinference.instrumentation.langchain import LangChainInstrumentor
 from pydantic import BaseModel
 from saying import Said
 
-from spanglass import wrap_openai
+from spanglass import trace, wrap_openai
 from spanglass.testing import CapturedSpans, OpenAIServer
 
 HELLO = Said("Hello")
@@ -160,8 +160,24 @@ def test_tokens(case: str, server: OpenAIServer, theirs: CapturedSpans) -> None:
     assert others(theirs.spans) == {"openinference.instrumentation.langchain"}
 
 
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["batch", "abatch"])
+def test_tree(*, asynchronous: bool, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """Without it, a function with `@trace` holds the calls inside it, those in the framework's threads too."""
+
+    @trace
+    def ask() -> None:
+        several = model(server.base_url)
+        wait(several.abatch(["one", "two"])) if asynchronous else several.batch(["one", "two"])
+
+    ask()
+
+    *calls, outer = captured.spans
+    assert [(call.name, call.parent) for call in calls] == [("ChatCompletion", outer.get_span_context())] * 2
+    assert Tokens(18, 4) == counted(captured.spans)
+
+
 def test_tokens_of_one_client(server: OpenAIServer) -> None:
-    """Where it stays, and `wrap_openai` traces the clients that are the program's own, the tokens are counted once."""
+    """Where it stays, but `wrap_openai` traces the clients that are the program's own, the tokens are counted once."""
     captured = CapturedSpans()
     instrumentor = LangChainInstrumentor()
     instrumentor.instrument(tracer_provider=captured.provider)

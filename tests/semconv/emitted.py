@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from openai import APIStatusError, AzureOpenAI, OpenAI
+from openai.lib.responses_tool_runner import RegisteredFunction, ResponsesToolRunner, ToolRunnerError
 from openinference.instrumentation import using_attributes
 
 from spanglass import trace, using
@@ -147,6 +148,29 @@ def worked() -> None:
         plan("Oslo")
 
 
+def toiled(server: OpenAIServer, client: OpenAI) -> None:
+    """Have the SDK run a tool twice, as a program does that says much of its work; it fails the second time."""
+    call = {"type": "function_call", "name": "forecast", "arguments": '{"city":"Paris"}', "status": "completed"}
+    asking = [response({**call, "id": f"fc_{number}", "call_id": f"call_{number}"}) for number in (1, 2)]
+    server.script(*(Reply(body) for body in asking))
+    told = iter(["Sunny"])
+    tool: Any = {"type": "function", "name": "forecast", "description": "Tells.", "parameters": {}, "strict": False}
+    runner = ResponsesToolRunner(functions=[RegisteredFunction(tool, lambda _: next(told))])
+    said: dict[str, Any] = {"session": "session-42", "user": "user-7", "metadata": {"tenant": "acme"}, "tags": ["beta"]}
+    template = {"template": "Be {how}.", "variables": {"how": "brief"}, "version": "v3"}
+    with using(**said, prompt_template=template), suppress(ToolRunnerError):  # type: ignore[arg-type]  # as above
+        runner.run(client, {"model": "gpt-5", "input": "hi"})
+
+
+def response(*items: dict[str, Any]) -> dict[str, Any]:
+    """Return a response of the model's that has these items."""
+    fixed = {"object": "response", "created_at": 1, "status": "completed", "model": "gpt-5", "tools": []}
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    chosen = {"parallel_tool_calls": True, "tool_choice": "auto"}
+    return {"id": f"resp_{items[0]['id']}", "output": [*items], **fixed, **chosen, "usage": {**usage, **details}}
+
+
 # The provider is the process's own, and so it takes a process.
 CONFIGURED = """
 import json
@@ -167,7 +191,7 @@ def configured() -> dict[str, Any]:
     return added
 
 
-CARRIERS = {"attempt": "attempt", "plan": "function", "weather": "function"}
+CARRIERS = {"attempt": "attempt", "plan": "function", "weather": "function", "forecast": "tool"}
 
 
 class Written(NamedTuple):
@@ -191,6 +215,7 @@ def emitted() -> list[Written]:
         streamed(server, client)
         failed(server, client)
         worked()
+        toiled(server, client)
         spans = captured.spans
     of_spans = [Written(CARRIERS.get(span.name, "call"), span.attributes or {}) for span in spans]
     of_events = [Written(event.name, event.attributes or {}) for span in spans for event in span.events]

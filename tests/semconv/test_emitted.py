@@ -15,6 +15,7 @@ CARRIERS = {
     "call": {"span.openinference.chat", "span.gen_ai.client.inference", "span.spanglass.chat"},
     "attempt": {"span.spanglass.attempt"},
     "function": {"span.openinference.function", "span.spanglass.function"},
+    "tool": {"span.openinference.tool", "span.gen_ai.execute_tool"},
     "program": {"entity.program"},
     "exception": {"event.exception"},
     "First Token Stream Event": {"event.openinference.first_token"},
@@ -63,7 +64,9 @@ def test_attributes_are_where_the_registry_says(written: list[Written], carrier:
 
 def test_events_are_the_registered_ones(written: list[Written]) -> None:
     """The events that are written are those of the registry."""
-    assert {each.carrier for each in written} - {"call", "attempt", "function", "program"} == named("event", "name")
+    assert {each.carrier for each in written} - {"call", "attempt", "function", "tool", "program"} == named(
+        "event", "name"
+    )
 
 
 def test_a_key_is_taken_apart() -> None:

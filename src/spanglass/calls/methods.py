@@ -5,9 +5,10 @@ out before any request was begun do they record it themselves.
 """
 
 from collections.abc import Coroutine
+from contextlib import AbstractContextManager
 from time import perf_counter_ns, time_ns
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from spanglass.calls import tracing
 from spanglass.calls.begin import mistake
@@ -19,6 +20,7 @@ from spanglass.calls.tracing import Tracing
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.guard import guard
 
+T = TypeVar("T")
 REQUESTS = (request, request_async)
 # What a client has of its own is read off its `__dict__`, and the client off its resource's: on every call a look is
 # free, and a function is not.
@@ -104,16 +106,23 @@ def method_async(
     noted = Noted(endpoint, helper, resource, kwargs, own)
     with noted:
         coroutine = wrapped(*args, **(kwargs if own is None else with_retries(kwargs)))
-    if not hasattr(coroutine, "send"):
-        return coroutine
-    awaited = _awaited(noted, Unstarted(coroutine))
+    return awaited(noted, coroutine) if hasattr(coroutine, "send") else coroutine
+
+
+def awaited(around: AbstractContextManager[object], coroutine: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+    """Return a coroutine that is the SDK's own, with `around` around it once it runs."""
+    return named(_awaited(around, Unstarted(coroutine)), coroutine)
+
+
+def named(made: T, like: Any) -> T:
+    """Return a coroutine or a generator of ours under the name of the SDK's."""
     for name in ("__name__", "__qualname__"):
-        setattr(awaited, name, getattr(coroutine, name))
-    return awaited
+        setattr(made, name, getattr(like, name))
+    return made
 
 
-async def _awaited(noted: Noted, unstarted: Unstarted) -> Any:
-    with noted:
+async def _awaited(around: AbstractContextManager[object], unstarted: Unstarted) -> Any:
+    with around:
         return await unstarted.coroutine
 
 

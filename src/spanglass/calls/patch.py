@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 import wrapt
 
-from spanglass.calls import callers, rivals
+from spanglass.calls import callers, rivals, runner
 from spanglass.calls.callers import Wrapper, family_of
 from spanglass.calls.methods import method, method_async, opening
 from spanglass.calls.own import OWN, handed, renew
@@ -92,6 +92,7 @@ TARGETS = (
         for module in modules
         for family in ("", "Async")
     ),
+    *(Target(module, owner, name, _as_is(wrapper)) for module, owner, name, wrapper in runner.ROWS),
 )
 
 

@@ -1,6 +1,7 @@
 """The life of one unit of a program's own work: a span that is current while a function runs, and ends once."""
 
-from collections.abc import Generator, Mapping
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from time import perf_counter_ns, time_ns
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -19,6 +20,7 @@ from spanglass.semconv import openinference as oi
 from spanglass.writers.values import clean
 
 T = TypeVar("T")
+W = TypeVar("W", bound="Work")
 
 # What OpenInference calls the name of what did the work, by its kind.
 NAMES = {"AGENT": oi.AGENT_NAME, "TOOL": oi.TOOL_NAME}
@@ -205,7 +207,46 @@ class Stepping:
         self._steps.finish(None, "closed")
 
 
-def begin(kind: type[Work], tracing: Tracing, record: Record, context: Context, given: Mapping[str, Any]) -> Work:
+Start = Callable[[tuple[Any, ...], Mapping[str, Any]], tuple[Steps | Untraced, AsyncGenerator[Any, Any]]]
+
+
+def stepping(start: Start) -> Callable[..., AsyncGenerator[Any, Any]]:
+    """Return an async generator function that drives the one which `start` returns, each step within its `steps`."""
+
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        steps, generator = start(args, kwargs)
+        step = _first_step(generator)
+        while True:
+            with steps:
+                try:
+                    item = steps.note(await step)
+                except StopAsyncIteration:
+                    break
+            try:
+                step = generator.asend((yield item))
+            except GeneratorExit:
+                with steps:
+                    await generator.aclose()
+                steps.finish(None, "closed")
+                raise
+            except BaseException as error:  # noqa: BLE001 - it is thrown into the program's own generator
+                step = generator.athrow(error)
+        steps.finish(None, "completed")
+
+    return wrapper
+
+
+def _first_step(generator: AsyncGenerator[Any, Any]) -> Any:
+    """Return a generator's first step, unknown to the event loop, which would close it beside the one around it."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return generator.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def begin(kind: type[W], tracing: Tracing, record: Record, context: Context, given: Mapping[str, Any]) -> W:
     """Start the span of a function that is given these arguments by their names."""
     record.start, origin = time_ns(), perf_counter_ns()
     attributes: dict[str, Any] = {oi.OPENINFERENCE_SPAN_KIND: record.kind}

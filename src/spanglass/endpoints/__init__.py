@@ -24,8 +24,9 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
 }
 # By what stands before the id of a response in the path, and after it.
 ADDRESSED: dict[tuple[str, str, str], Endpoint] = {
-    ("get", "responses", ""): responses.RETRIEVE,
-    ("post", "responses", "cancel"): responses.CANCEL,
+    (method, "responses", after): endpoint
+    for small, after, endpoint in (("get", "", responses.RETRIEVE), ("post", "cancel", responses.CANCEL))
+    for method in (small, small.upper())
 }
 # What paths with an id begin with, and may begin with: asked of every request that is not known, and free of a call.
 ADDRESSES = "responses/"
@@ -40,8 +41,8 @@ class Addressed(NamedTuple):
 
 
 def addressed(method: str, url: str) -> Addressed | None:
-    """Return the endpoint of a path with an id in it, or None."""
-    first, _, rest = url.partition("?")[0].strip("/").partition("/")
+    """Return the endpoint of a path with an id in it, or None. It is asked of paths that are not known, too."""
+    first, _, rest = (url.partition("?")[0] if "?" in url else url).strip("/").partition("/")
     held, _, after = rest.partition("/")
-    endpoint = ADDRESSED.get((method.lower(), first, after))
-    return Addressed(endpoint, held) if endpoint is not None and held else None
+    key = (method, first, after)
+    return Addressed(ADDRESSED[key], held) if held and key in ADDRESSED else None

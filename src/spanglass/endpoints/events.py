@@ -125,21 +125,45 @@ class ResponseAccumulator:
         if piece.__class__ is not str:
             return
         holder = self._holder(event, row)
-        held: Any = holder.get(row.field)
-        if held.__class__ is not Pieces:
-            holder[row.field] = held = Pieces([held] if held.__class__ is str else ())
-        held.append(piece)
+        gathered = _append(holder, row.field, piece)
         self.bearing += piece != ""
         if event["type"] == TEXT:
             for likely in items(event.get("logprobs")):
                 places = _places(holder, "logprobs")
                 places[len(places)] = copied(likely)
-            self._texts.setdefault(_index(event, "output_index"), {})[_index(event, row.at)] = held
+            self._texts.setdefault(_index(event, "output_index"), {})[_index(event, row.at)] = gathered
 
     def add_annotation(self, event: Mapping[str, Any]) -> None:
         """Take what is noted of a text."""
         places = _places(self._holder(event, PIECES[TEXT]), "annotations")
         places[_index(event, "annotation_index", len(places))] = copied(event.get("annotation"))
+
+    def put_command(self, event: Mapping[str, Any]) -> None:
+        """Take the whole of a command for a shell."""
+        if event.get("command").__class__ is str:
+            self._commands(event)[_index(event, COMMAND)] = event["command"]
+
+    def add_command(self, event: Mapping[str, Any]) -> None:
+        """Take a piece of one."""
+        piece: Any = event.get("delta")
+        if piece.__class__ is str:
+            _append(self._commands(event), _index(event, COMMAND), piece)
+            self.bearing += piece != ""
+
+    def add_command_output(self, event: Mapping[str, Any]) -> None:
+        """Take a piece of what a command wrote."""
+        told = whole(event.get("delta"))
+        places = _places(self._item(event, SHELL_OUTPUT), SHELL_OUTPUT.field)
+        output = places.setdefault(_index(event, COMMAND), {})
+        for name in ("stdout", "stderr"):
+            if output.__class__ is dict and told.get(name).__class__ is str:
+                _append(output, name, told[name])
+
+    def _commands(self, event: Mapping[str, Any]) -> Places:
+        item = self._item(event, SHELL)
+        if item.get(SHELL.field).__class__ is not dict:
+            item[SHELL.field] = {}
+        return _places(item[SHELL.field], "commands")
 
     def _item(self, event: Mapping[str, Any], row: Gathered) -> dict[str, Any]:
         place = _place(event, NOTHING)
@@ -160,6 +184,14 @@ class ResponseAccumulator:
             places[index] = {"type": row.part}
         part: dict[str, Any] = places[index]
         return part
+
+
+def _append(holder: dict[Any, Any], key: Any, piece: str) -> Pieces:
+    held: Any = holder.get(key)
+    gathered: Pieces = held if held.__class__ is Pieces else Pieces([held] if held.__class__ is str else ())
+    gathered.append(piece)
+    holder[key] = gathered
+    return gathered
 
 
 def _index(event: Mapping[str, Any], name: str, otherwise: int = 0) -> int:
@@ -203,6 +235,9 @@ GATHERED = {
     "response.mcp_call_arguments": Gathered("mcp_call", "arguments"),
     "response.code_interpreter_call_code": Gathered("code_interpreter_call", "code"),
 }
+SHELL = Gathered("shell_call", "action")
+SHELL_OUTPUT = Gathered("shell_call_output", "output")
+COMMAND = "command_index"
 PIECES = {f"{name}.delta": row for name, row in GATHERED.items()}
 WHOLE = {f"{name}.done": row for name, row in GATHERED.items()}
 PARTS = {
@@ -223,4 +258,9 @@ MERGED: dict[str, Callable[[ResponseAccumulator, Mapping[str, Any]], None]] = {
     **dict.fromkeys(WHOLE, ResponseAccumulator.put_text),
     **dict.fromkeys(PIECES, ResponseAccumulator.add_text),
     "response.output_text.annotation.added": ResponseAccumulator.add_annotation,
+    **dict.fromkeys(
+        ("response.shell_call_command.added", "response.shell_call_command.done"), ResponseAccumulator.put_command
+    ),
+    "response.shell_call_command.delta": ResponseAccumulator.add_command,
+    "response.shell_call_output_content.delta": ResponseAccumulator.add_command_output,
 }

@@ -169,6 +169,14 @@ def _outputs(message: Message, raw: Raw) -> None:
     _filled(message, raw.get("outputs"))
 
 
+def _listed(message: Message, raw: Raw) -> None:
+    """Put in the tools of a server, or why it could not list them."""
+    if raw.get("error") is not None:
+        message.content = text(raw["error"])
+    else:
+        message.parts = [Part("mcp_list_tools", text(raw.get("tools")))]
+
+
 def _picture(message: Message, raw: Raw) -> None:
     """Put in a generated image, which comes as base64."""
     result = text(raw.get("result"))
@@ -226,7 +234,7 @@ CALLS: dict[str, Reader] = {
         results=_picture,
     ),
     "mcp_call": _call(_one("arguments"), _provider, results=_said("error", "output")),
-    "mcp_list_tools": _call(_some("server_label"), _provider, name="mcp_list_tools", results=_said("error", "tools")),
+    "mcp_list_tools": _call(_some("server_label"), _provider, name="mcp_list_tools", results=_listed),
     "mcp_approval_request": _call(_one("arguments"), _provider),  # runs it where the program approves
     "program": _call(_some("code"), _provider, name="program"),
     "multi_agent_call": _call(_one("arguments"), _provider, named="action"),
@@ -246,6 +254,11 @@ def _content(raw: Raw) -> Message:
     return _filled(message, raw.get("output"))
 
 
+def _found(raw: Raw) -> Message:
+    parts = [Part("tool_search_output", text(raw.get("tools")))]
+    return Message("tool", tool_call_id=text(raw.get("call_id")), parts=parts)
+
+
 OUTPUTS: dict[str, Reader] = {
     "function_call_output": _content,
     "custom_tool_call_output": _content,
@@ -254,7 +267,7 @@ OUTPUTS: dict[str, Reader] = {
     "local_shell_call_output": _output(_one("output"), "id"),  # its id is that of the call
     "shell_call_output": _output(_one("output")),
     "apply_patch_call_output": _output(_one("output", "status")),
-    "tool_search_output": _output(_one("tools")),
+    "tool_search_output": _found,
     "program_output": _output(_one("result")),
     "mcp_approval_response": _output(_some("approve", "reason"), "approval_request_id"),
 }

@@ -119,12 +119,16 @@ def response_events(
 def _of_item(number: int, item: dict[str, Any], pieces: list[str] | None) -> Iterator[dict[str, Any]]:
     place = {"item_id": item.get("id"), "output_index": number}
     empty: dict[str, Any] = {name: nothing for name, nothing in UNBEGUN.items() if item.get(name) is not None}
+    if item["type"] == "shell_call":
+        empty["action"] = {**item["action"], "commands": []}
     yield {"type": "response.output_item.added", "output_index": number, "item": {**item, **empty}}
     for held, at, names in PARTS:
         for index, part in enumerate(item.get(held) or ()):
             yield from _of_part({**place, at: index}, part, names, pieces)
     if item["type"] in TEXTS:
         yield from _of_text(place, item, *TEXTS[item["type"]])
+    if item["type"] in SHELLS:
+        yield from SHELLS[item["type"]](place, item)
     yield {"type": "response.output_item.done", "output_index": number, "item": item}
 
 
@@ -150,6 +154,28 @@ def _of_text(
         yield {"type": f"{event}.delta", **place, "delta": piece, **likely}
     named = {"name": holder["name"]} if event == "response.function_call_arguments" else {}
     yield {"type": f"{event}.done", **place, **named, field: holder[field], **likely}
+
+
+def _of_commands(place: dict[str, Any], item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    name = "response.shell_call_command"
+    for index, command in enumerate(item["action"]["commands"]):
+        here = {"output_index": place["output_index"], "command_index": index}
+        yield {"type": f"{name}.added", **here, "command": ""}
+        for piece in _halves(command):
+            yield {"type": f"{name}.delta", **here, "delta": piece}
+        yield {"type": f"{name}.done", **here, "command": command}
+
+
+def _of_outputs(place: dict[str, Any], item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    name = "response.shell_call_output_content"
+    for index, output in enumerate(item["output"]):
+        for field in ("stdout", "stderr"):
+            for piece in _halves(output[field]):
+                yield {"type": f"{name}.delta", **place, "command_index": index, "delta": {field: piece}}
+        yield {"type": f"{name}.done", **place, "command_index": index, "output": [output]}
+
+
+SHELLS: Final = {"shell_call": _of_commands, "shell_call_output": _of_outputs}
 
 
 def _halves(text: str) -> list[str]:

@@ -21,22 +21,27 @@ def writers(names: Iterable[str], environ: Mapping[str, str] | None = None) -> t
 
     Raises KeyError for a name that is none of `WRITERS`.
     """
-    environ = os.environ if environ is None else environ
-    capture = environ.get(CAPTURE, "").strip().upper() in ON_SPANS
-    known = WRITERS | {"gen_ai": gen_ai.writer(capture=capture)}
+    known = WRITERS | {"gen_ai": gen_ai.writer(capture=_captures(environ))}
     return tuple(known[name] for name in names)
+
+
+def _captures(environ: Mapping[str, str] | None) -> bool:
+    environ = os.environ if environ is None else environ
+    return environ.get(CAPTURE, "").strip().upper() in ON_SPANS
 
 
 EMBEDDINGS = {"openinference": openinference.EMBEDDINGS}
 
 
 class Writers(dict[str, tuple[Writer, ...]]):
-    """The writers of each operation; `""` is a function's, which is none."""
+    """The writers of each operation; `""` is a function's or a tool's, which is none of a model."""
 
     def __init__(self, names: Iterable[str]) -> None:
         super().__init__()
         self.usual = writers(names)
-        self[""] = writers(("openinference", "spanglass") if extras.WRITER in self.usual else ("openinference",))
+        known = {"spanglass": extras.WRITER, "gen_ai": gen_ai.tool_writer(capture=_captures(None))}
+        plain = (known[writer.name] for writer in self.usual if writer.name in known)
+        self[""] = (openinference.WORK, *plain)
         self["embeddings"] = tuple(EMBEDDINGS.get(writer.name, writer) for writer in self.usual)
 
     def __missing__(self, operation: str) -> tuple[Writer, ...]:

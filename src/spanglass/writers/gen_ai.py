@@ -1,5 +1,6 @@
 """A call in OpenTelemetry's names for generative AI."""
 
+from operator import attrgetter
 from typing import Any
 
 from spanglass.plain import encode, fields
@@ -66,6 +67,8 @@ _RESPONSE = table(
     (ai.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID, "previous_response"),
     (ai.GEN_AI_EMBEDDINGS_DIMENSION_COUNT, "dimensions"),
 )
+_TOOL = table((ai.GEN_AI_TOOL_CALL_ID, "id"), (ai.GEN_AI_TOOL_DESCRIPTION, "description"))
+_TOOL_VALUES = table((ai.GEN_AI_TOOL_CALL_ARGUMENTS, "input_value"), (ai.GEN_AI_TOOL_CALL_RESULT, "output_value"))
 _USAGE = table(
     (ai.GEN_AI_USAGE_INPUT_TOKENS, "prompt"),
     (ai.GEN_AI_USAGE_OUTPUT_TOKENS, "completion"),
@@ -80,6 +83,17 @@ _USAGE = table(
 def writer(*, capture: bool) -> Writer:
     """Return the convention's writer; messages and tools are written only where `capture`."""
     return Writer("gen_ai", _span_name, _start, _write_with_content if capture else _write, marks_success=False)
+
+
+def tool_writer(*, capture: bool) -> Writer:
+    """Return the convention's writer of a tool's run; arguments and result are written only where `capture`."""
+    return Writer(
+        "gen_ai",
+        attrgetter("name"),
+        _start_nothing,
+        _write_tool_with_content if capture else _write_tool,
+        marks_success=False,
+    )
 
 
 def _span_name(record: Record) -> str:
@@ -214,3 +228,24 @@ def _definition(tool: Any) -> Any:
     own = fields(tool)
     function = fields(own.get("function"))
     return {"type": own.get("type"), **function} if function else tool
+
+
+def _start_nothing(_record: Record, _out: dict[str, Any]) -> None:
+    """Write nothing: a tool has no model, and no server."""
+
+
+def _write_tool(record: Record, out: dict[str, Any]) -> None:
+    if record.tool is None:  # a function of the program's own
+        return
+    out[ai.GEN_AI_OPERATION_NAME] = "execute_tool"
+    out[ai.GEN_AI_TOOL_NAME] = record.name
+    out[ai.GEN_AI_TOOL_TYPE] = "function"  # the convention's word for what runs on the client's side
+    _TOOL(record.tool, out)
+    if record.failure is not None:
+        out[otel.ERROR_TYPE] = record.failure.type
+
+
+def _write_tool_with_content(record: Record, out: dict[str, Any]) -> None:
+    _write_tool(record, out)
+    if record.tool is not None:
+        _TOOL_VALUES(record, out)

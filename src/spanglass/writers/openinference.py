@@ -46,6 +46,11 @@ _USAGE = table(
     (oi.LLM_TOKEN_COUNT_COMPLETION_DETAILS_REASONING, "reasoning"),
     (oi.LLM_TOKEN_COUNT_COMPLETION_DETAILS_AUDIO, "completion_audio"),
 )
+_TOOL = table(
+    (oi.TOOL_ID, "id"),
+    (oi.TOOL_DESCRIPTION, "description"),
+    (oi.TOOL_PARAMETERS, "parameters"),
+)
 _EMBEDDING = table((oi.EMBEDDING_TEXT, "text"), (oi.EMBEDDING_VECTOR, "vector"))
 _MESSAGE = table(
     (oi.MESSAGE_ROLE, "role"),
@@ -122,6 +127,14 @@ def _write_embeddings(record: Record, out: dict[str, Any]) -> None:
         out |= record.context
 
 
+def _write_work(record: Record, out: dict[str, Any]) -> None:
+    _VALUES(record, out)
+    if record.tool is not None:
+        _TOOL(record.tool, out)
+    if record.context:
+        out |= record.context
+
+
 def _write_completion(record: Record, out: dict[str, Any]) -> None:
     for number, prompt in enumerate(record.prompts or ()):
         out[f"{oi.LLM_PROMPTS}.{number}.{oi.PROMPT_TEXT}"] = prompt
@@ -161,3 +174,4 @@ def _write_parts(message: Message, out: dict[str, Any], at: str) -> None:
 
 WRITER = Writer("openinference", attrgetter("name"), _START, _write, marks_success=True)
 EMBEDDINGS = WRITER._replace(start=_START_EMBEDDINGS, write=_write_embeddings)
+WORK = WRITER._replace(write=_write_work)

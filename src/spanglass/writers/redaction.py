@@ -9,7 +9,7 @@ from typing import Any
 from spanglass.credentials import PARAMETERS, REDACTED
 from spanglass.guard import guard
 from spanglass.plain import encode
-from spanglass.record import Attempt, Choice, Embedding, Failure, Message, Part, Record, ToolCall, Usage
+from spanglass.record import Attempt, Choice, Embedding, Failure, Message, Part, Record, Tool, ToolCall, Usage
 from spanglass.semconv import openinference as oi
 from spanglass.writers.retold import input_of, output_of
 
@@ -171,6 +171,7 @@ def _only(rows: Mapping[str, Reduce], value: Any) -> dict[str, Any]:
 
 
 _TOOL_CALL: dict[str, Reduce] = {"id": word}
+_TOOL: dict[str, Reduce] = {"id": word}
 _MESSAGE: dict[str, Reduce] = {
     "role": word,
     "content": _mark,
@@ -216,6 +217,7 @@ _REDUCED: dict[str, Reduce] = {
     **dict.fromkeys(("request_model", "response_model", "response_id", "service_tier", "fingerprint"), word),
     **dict.fromkeys(("status", "finish_reason", "previous_response", "conversation"), word),
     "parameters": _numbers,
+    "tool": lambda tool: Tool(**_only(_TOOL, tool)),
     "input_messages": _messages,
     "output_messages": _messages,
     "prompts": lambda prompts: [REDACTED for _ in prompts],
@@ -322,6 +324,18 @@ SAME: dict[tuple[str, Reduce], Rows] = {
     ("embeddings", _vectorless): _rows(_RECEIVED),
 }
 
+# The kinds of parts that hold definitions of tools.
+DEFINING = frozenset({"additional_tools", "mcp_list_tools", "tool_search_output"})
+
+
+def _toolless(messages: list[Message]) -> list[Message]:
+    return [replace(message, parts=message.parts and [*map(_undefined, message.parts)]) for message in messages]
+
+
+def _undefined(part: Part) -> Part:
+    return Part(part.kind, REDACTED) if part.kind in DEFINING else part
+
+
 PICTURES = frozenset({"image"})
 # The kinds of parts that hold no picture.
 WORDS = frozenset({"text", "refusal", "audio", "reasoning"})
@@ -329,7 +343,7 @@ WORDS = frozenset({"text", "refusal", "audio", "reasoning"})
 # What each of OpenInference's options hides here: what of it is missing holds nothing that a chat has.
 PLACES: dict[str, dict[str, Reduce]] = {
     "inputs": {
-        **{name: _REDUCED[name] for name in ("parameters", "input_value", "input_mime", "context")},
+        **{name: _REDUCED[name] for name in ("parameters", "tool", "input_value", "input_mime", "context")},
         "input_messages": _gone,
         "prompts": _gone,
         "embeddings": _wordless,
@@ -369,7 +383,14 @@ PLACES: dict[str, dict[str, Reduce]] = {
     "embeddings_text": {"embeddings": _wordless},
     "embeddings_vectors": {"embeddings": _vectorless},
     "embedding_vectors": {"embeddings": _vectorless},
-    "llm_tools": {"tools": _gone, "parameters": _without(_TOOLS), **_SENT},
+    "llm_tools": {
+        "tools": _gone,
+        "tool": _REDUCED["tool"],
+        "input_messages": _toolless,
+        "output_messages": _toolless,
+        "parameters": _without(_TOOLS),
+        **_SENT,
+    },
 }
 
 
