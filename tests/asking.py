@@ -16,7 +16,7 @@ from openai._models import FinalRequestOptions
 from openai._types import NOT_GIVEN
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from flavours import ASK
+from flavours import ASK, known
 
 FAMILIES = tuple(importlib.import_module(name) for name in ("httpx", "httpx2") if find_spec(name) is not None)
 
@@ -63,7 +63,8 @@ def bare(method: str, asked: Mapping[str, Any]) -> str:
         openai.OpenAI(api_key="test", http_client=http) as client,
         suppress(openai.BadRequestError),
     ):
-        attrgetter(method)(client)(**asked)
+        called = attrgetter(method)(client)
+        called(**known(called, dict(asked)))
     return bodies[0]
 
 

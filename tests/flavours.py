@@ -17,7 +17,10 @@ from spanglass.testing import OpenAIServer
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
 # Parameters that an older SDK does not have, but takes in `extra_body`.
-LATER = ("audio", "max_completion_tokens", "metadata", "modalities", "stream_options")
+LATER = (
+    *("audio", "background", "max_completion_tokens", "metadata", "modalities"),
+    *("prompt", "safety_identifier", "stream_options"),
+)
 
 
 def known(method: Any, asked: dict[str, Any]) -> dict[str, Any]:

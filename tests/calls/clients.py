@@ -34,6 +34,16 @@ def without(path: str) -> Absent:
     return absent
 
 
+def untaken(path: str, parameter: str) -> Absent:
+    """Return what tells whether the method at a path of a client does not take such a parameter."""
+
+    def absent(flavour: Flavour, server: OpenAIServer) -> str | None:
+        parameters = inspect.signature(attrgetter(path)(flavour.client(server))).parameters
+        return None if parameter in parameters else f"this SDK's {path} takes no {parameter}="
+
+    return absent
+
+
 def both(*reasons: Absent) -> Absent:
     """Return what tells the first of the reasons that there is, if there is one."""
 

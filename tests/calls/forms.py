@@ -63,6 +63,7 @@ from clients import (
     subclass,
     sync_only,
     unparsable,
+    untaken,
     usual,
     without,
 )
@@ -160,7 +161,8 @@ def form(ask: Ask, name: str, act: Act, *said: Said, way: str = "", stream: bool
     named = name if ask is CHAT else name.replace("create", ask.method) if "create" in name else f"{ask.method}: {name}"
     there = ".".join(filter(None, (ask.owner, way, ask.helper)))
     answers = (ask.stream if stream else ask.answer,)
-    given = {"said": said or (plain(ask),), "answers": answers, "absent": without(there), "ask": ask, **more}
+    absent = both(without(there), untaken(ask.method, "stream")) if stream else without(there)
+    given = {"said": said or (plain(ask),), "answers": answers, "absent": absent, "ask": ask, **more}
     return Form(named, act, **given)
 
 
@@ -260,8 +262,9 @@ def managed_forms(
         for said in (of_stream(ask, "completed", ask.all), of_stream(ask, "closed", ask.half))
     )
     named = path.removeprefix("chat.completions.") + (f"({', '.join(f'{name}=' for name in given)})" if given else "()")
+    absent = both(without(path), *(untaken(path, name) for name in given))
     return tuple(
-        Form(f"{named}, {name}", managed(path, reads, **given), (said,), (ask.stream,), without(path), ask=ask)
+        Form(f"{named}, {name}", managed(path, reads, **given), (said,), (ask.stream,), absent, ask=ask)
         for name, reads, said in (
             ("its events", events_of, whole),
             ("its completion", called(final), whole),

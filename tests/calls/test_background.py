@@ -14,7 +14,7 @@ from stories import told as story
 from told import Told, call, told
 
 from asking import need
-from flavours import Flavour
+from flavours import Flavour, known
 from metered import INPUT, OUTPUT, Counting
 from spanglass.calls import background
 from spanglass.testing import (
@@ -188,7 +188,8 @@ def test_counted_once_by_threads(server: OpenAIServer, counting: Counting) -> No
     server.script(QUEUED, *[done] * 8)
     with captured_spans(meter_provider=counting.provider) as captured:
         with openai.OpenAI(base_url=server.base_url, api_key="test") as client:
-            need(client, "responses.create")(model="gpt-4o-mini", input="hi", background=True)
+            make = need(client, "responses.create")
+            make(**known(make, {**RESPONSES.body, "background": True}))
             with ThreadPoolExecutor(8) as pool:
                 list(pool.map(lambda _: client.responses.retrieve("resp_test"), range(8)))
         kinds = sorted(str((span.attributes or {})["openinference.span.kind"]) for span in captured.spans)

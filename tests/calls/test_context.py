@@ -253,7 +253,9 @@ def test_uninstrumented_at_each_endpoint(ask: Ask, flavour: Flavour, server: Ope
 
 def standing(flavour: Flavour, server: OpenAIServer, ask: Ask) -> Any:
     """Return what stands for the method in the class that has it."""
-    return vars(type(need(flavour.client(server), ask.owner)))[ask.helper]
+    client = flavour.client(server)
+    need(client, ask.method)
+    return vars(type(need(client, ask.owner)))[ask.helper]
 
 
 def test_suppressed_for_http_only(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
