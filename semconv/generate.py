@@ -94,9 +94,14 @@ def usage(registry: dict[str, Groups]) -> dict[str, list[str]]:
 
 
 def kind(attribute: dict[str, Any]) -> str:
-    """Return an attribute's type; an enumeration is given by its values."""
+    """Return an attribute's type; an enumeration is given by its values, of which some are not the convention's."""
     told = attribute["type"]
-    return str(told) if isinstance(told, str) else "enum: " + ", ".join(f"`{m['value']}`" for m in told["members"])
+    return str(told) if isinstance(told, str) else "enum: " + ", ".join(map(value, told["members"]))
+
+
+def value(member: dict[str, Any]) -> str:
+    """Return one value of an enumeration, and whether it is our own."""
+    return f"`{member['value']}`{' (ours)' if member.get('annotations', {}).get('own') else ''}"
 
 
 def table(group: dict[str, Any], carried: dict[str, list[str]]) -> Iterator[str]:

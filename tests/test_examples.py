@@ -21,11 +21,32 @@ import pytest
 
 from otlp_receivers import http_receiver
 from received import trees
-from spanglass.testing import Answer, OpenAIServer, Reply, Stall, Stream, chunks, completion, error
+from spanglass.testing import (
+    Answer,
+    OpenAIServer,
+    Reply,
+    Stall,
+    Stream,
+    chunks,
+    completion,
+    embeddings,
+    error,
+    response,
+    response_events,
+)
 
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 USAGE: Final = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
 WEATHER: Final = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+FUNCTION_CALL: Final = {
+    "id": "fc_1",
+    "type": "function_call",
+    "status": "completed",
+    "call_id": "call_1",
+    "name": "weather",
+    "arguments": '{"city": "Oslo"}',
+}
+THOUGHT: Final = {"id": "rs_1", "type": "reasoning", "summary": []}
 MEETING: Final = '{"topic":"the roof","day":"Friday","people":["Ann","Bo"]}'
 CALL: Final = "ChatCompletion LLM OK"
 
@@ -85,6 +106,28 @@ RUN: Final = (
         ["Yes: it rains in Oslo."],
         [SUCCESS, "1 openai_chat T OK calls weather", "2 weather T OK", "3 openai_chat T OK stop"],
         ["umbrella AGENT OK", f"  {CALL}", "  weather TOOL OK", f"  {CALL}"],
+    ),
+    Example(
+        "responses.py",
+        (
+            Reply(response([THOUGHT, FUNCTION_CALL])),
+            Stream(response_events(["Yes: ", "it rains in Oslo."]), done=False),
+        ),
+        ["Yes: it rains in Oslo."],
+        [
+            SUCCESS,
+            "1 openai_response T OK calls weather",
+            "2 weather T OK",
+            "3 openai_response_stream T OK completed, 10 chunks",
+        ],
+        ["umbrella AGENT OK", "  Response LLM OK", "  weather TOOL OK", "  Response LLM OK completed"],
+    ),
+    Example(
+        "embeddings.py",
+        (Reply(embeddings([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.25, 0.75]], base64_encoded=True)),),
+        ["The train leaves from platform 4."],
+        [SUCCESS, "1 openai_embeddings T OK"],
+        ["CreateEmbeddings EMBEDDING OK"],
     ),
     Example(
         "structured_output.py",

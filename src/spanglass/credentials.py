@@ -279,23 +279,6 @@ def _tool(tool: Any) -> Any:
     return tool
 
 
-def _outside(tool: Any) -> Any:
-    """Return a tool that reaches out to servers without what it needs to be let in there."""
-    return scrub_inside(tool, _ADMITTING)
-
-
-_ADMITTING = CREDENTIALS | frozenset(_spelled("domain secrets"))
-# By their types. What is not here may hold anything; in the schemas of these a property may be named as a secret is.
-TOOLS: dict[str, Callable[[Any], Any] | None] = {
-    **dict.fromkeys(("function", "custom", "tool_search", "file_search", "computer", "computer_use_preview")),
-    **dict.fromkeys(("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")),
-    **dict.fromkeys(("apply_patch", "local_shell", "programmatic_tool_calling")),
-    **dict.fromkeys(("mcp", "code_interpreter", "shell"), _outside),
-    "namespace": lambda tool: _within(tool, "tools", _tools),
-    "image_generation": lambda tool: _within(tool, "input_image_mask", _part),
-}
-
-
 def _within(holder: Any, name: str, change: Callable[[Any], Any]) -> Any:
     """Return what holds a field itself, or a copy in which the field is changed."""
     own = whole(holder)
@@ -315,7 +298,7 @@ def _messages(messages: Any) -> Any:
         number += 1
         if message.__class__ in _BARE:
             continue
-        own = message if message.__class__ is dict else fields(message)
+        own = message if message.__class__ is dict else whole(message)  # an older SDK declares less
         for key in own:
             if key in _HOLDING and own[key].__class__ is not str and own[key] is not None:
                 made = _HOLDING[key](own[key])
@@ -330,7 +313,7 @@ def _parts(parts: Any) -> Any:
 
 
 def _part(part: Any) -> Any:
-    own = fields(part)
+    own = part if part.__class__ is dict else whole(part)
     for kind in own:
         if kind in _URLS:
             holder, name = own[kind], _URLS[kind]
@@ -397,3 +380,12 @@ def _scrubbed(text: str) -> str:
 
 
 _ECHOED: dict[str, Callable[[Any], Any]] = {**_CLEANED, "output": _messages, "error": _unknown}
+# By their types. What is not here may hold anything; in the schemas of these a property may be named as a secret is.
+TOOLS: dict[str, Callable[[Any], Any] | None] = {
+    **dict.fromkeys(("function", "custom", "tool_search", "file_search", "computer", "computer_use_preview")),
+    **dict.fromkeys(("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")),
+    **dict.fromkeys(("apply_patch", "local_shell", "programmatic_tool_calling")),
+    **dict.fromkeys(("mcp", "code_interpreter", "shell"), _unknown),
+    "namespace": lambda tool: _within(tool, "tools", _tools),
+    "image_generation": lambda tool: _within(tool, "input_image_mask", _part),
+}

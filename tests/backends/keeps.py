@@ -55,6 +55,11 @@ def _as_tags(resource: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _bare(links: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return links, each without its attributes where it has none of them."""
+    return [{**link, "attributes": link["attributes"] or None} for link in links]
+
+
 MLFLOW = Kept(
     without=frozenset(
         {
@@ -68,6 +73,7 @@ MLFLOW = Kept(
     ),
     reworded={
         "attributes": _taken_apart,  # it keeps values as JSON, and takes a text that is JSON for the value it says
+        "links": _bare,
         "resource": _as_tags,  # it hangs a resource on the trace
     },
 )

@@ -9,7 +9,7 @@ import pytest
 from browser import browsing, picture
 from openinference.instrumentation import using_session, using_user
 from playwright.sync_api import expect
-from scenarios import ANSWER, QUESTION, SCENARIOS, USAGE
+from scenarios import ANSWER, QUESTION, SCENARIOS, SYSTEM, TEXTS, THOUGHT, USAGE, VECTORS
 from tracing import traced
 from viewer import Phoenix
 
@@ -154,3 +154,56 @@ def test_a_person_sees_tools_and_session(phoenix: Phoenix, chromium: Path) -> No
         for text in ("late evening", "Turn 01", "Turn 02"):
             expect(session.get_by_text(text, exact=True).first).to_be_visible(timeout=30_000)
         expect(session.get_by_text(ANSWER).last).to_be_visible()
+
+
+@pytest.mark.browser
+def test_a_person_sees_a_conversation_by_responses(phoenix: Phoenix, chromium: Path, tmp_path: Path) -> None:
+    """The pages show what a response was told, thought and called, what that gave, and what it searched and answered.
+
+    SPANGLASS_RESPONSES_SCREENSHOT names a file for the picture of the second.
+    """
+    with traced(phoenix.endpoints, "http/protobuf", project="evening-desk") as spans:
+        SCENARIOS["responses"].run()
+    phoenix.shows("evening-desk", spans)
+
+    with browsing(chromium) as page:
+        page.goto(phoenix.page("evening-desk", spans[0]))
+        trace = page.get_by_role("dialog")
+        expect(trace.get_by_text("Tool Call: call_1")).to_be_visible(timeout=30_000)
+        for text in (SYSTEM["content"], QUESTION["content"], THOUGHT["summary"][0]["text"]):
+            expect(trace.get_by_text(text, exact=True).first).to_be_visible()
+        trace.get_by_text(THOUGHT["summary"][0]["text"], exact=True).first.click()
+        expect(trace.get_by_text("Reasoning", exact=True).first).to_be_visible()
+        expect(trace.get_by_text('"station": "Ghent"').first).to_be_visible()
+        expect(trace.get_by_text("attempt", exact=True)).to_have_count(2)
+        expect(trace.get_by_text(f"{USAGE['total_tokens']:,}", exact=True).first).to_be_visible()
+        picture(trace, tmp_path / "first.png")
+
+        page.goto(phoenix.page("evening-desk", spans[3]))
+        expect(trace.get_by_text("Tool Result: call_1").first).to_be_visible(timeout=30_000)
+        expect(trace.get_by_text(ANSWER, exact=True).first).to_be_visible()
+        picture(trace, os.environ.get("SPANGLASS_RESPONSES_SCREENSHOT") or tmp_path / "second.png")
+        for text in (
+            'departures({"station": "Ghent"})',
+            "works at Ghent station",
+        ):  # beside the names of closed messages
+            expect(trace.get_by_text(text).filter(visible=True).first).to_be_visible()
+
+
+@pytest.mark.browser
+def test_a_person_sees_texts_and_vectors(phoenix: Phoenix, chromium: Path) -> None:
+    """The pages show what was embedded, and of its vectors how long they are, and the prompts that were completed."""
+    with traced(phoenix.endpoints, "http/protobuf", project="vector-desk") as spans:
+        SCENARIOS["vectors"].run()
+    phoenix.shows("vector-desk", spans)
+
+    with browsing(chromium) as page:
+        page.goto(phoenix.page("vector-desk", spans[0]))
+        trace = page.get_by_role("dialog")
+        for text in ("Embedded Text", *TEXTS):
+            expect(trace.get_by_text(text, exact=True).first).to_be_visible(timeout=30_000)
+        trace.get_by_role("tab", name="Attributes").click()
+        expect(trace.get_by_text(f"<{len(VECTORS[0])} dimensional vector>")).to_have_count(len(VECTORS), timeout=30_000)
+
+        page.goto(phoenix.page("vector-desk", spans[1]))
+        expect(trace.get_by_text("Of the 22:14 from Ghent one hears that").first).to_be_visible(timeout=30_000)

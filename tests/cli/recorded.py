@@ -65,6 +65,8 @@ def settled(spans: Iterable[ReadableSpan]) -> str:
         span["traceId"], span["spanId"] = traces[span["traceId"]], ids[span["spanId"]]
         if "parentSpanId" in span:
             span["parentSpanId"] = ids.get(span["parentSpanId"], span["parentSpanId"])
+        for link in span.get("links", ()):
+            link["traceId"], link["spanId"] = traces[link["traceId"]], ids[link["spanId"]]
         for key in ("startTimeUnixNano", "endTimeUnixNano"):
             span[key] = str((START + 10 * moments.index(int(span[key]))) * MS)
         for attribute in span["attributes"]:

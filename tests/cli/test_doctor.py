@@ -43,9 +43,16 @@ def took(text: str) -> str:
 
 NAMES = (
     "SyncAPIClient.request, AsyncAPIClient.request, BaseClient._build_request, Stream.__stream__, "
-    "AsyncStream.__stream__, httpx.Client.send, httpx2.Client.send, httpx.AsyncClient.send, httpx2.AsyncClient.send, "
-    "Completions.create, Completions.parse, AsyncCompletions.create, AsyncCompletions.parse, Completions.stream, "
-    "AsyncCompletions.stream"
+    "AsyncStream.__stream__, httpx.Client.send, httpx2.Client.send, httpx.AsyncClient.send, "
+    "httpx2.AsyncClient.send, chat.Completions.create, chat.Completions.parse, chat.AsyncCompletions.create, "
+    "chat.AsyncCompletions.parse, Completions.create, AsyncCompletions.create, Embeddings.create, "
+    "AsyncEmbeddings.create, Responses.create, Responses.parse, AsyncResponses.create, AsyncResponses.parse, "
+    "beta.Responses.create, beta.AsyncResponses.create, Responses.compact, AsyncResponses.compact, "
+    "beta.Responses.compact, beta.AsyncResponses.compact, Responses.retrieve, AsyncResponses.retrieve, "
+    "beta.Responses.retrieve, beta.AsyncResponses.retrieve, Responses.cancel, AsyncResponses.cancel, "
+    "beta.Responses.cancel, beta.AsyncResponses.cancel, responses.InputTokens.count, "
+    "responses.AsyncInputTokens.count, beta.responses.InputTokens.count, beta.responses.AsyncInputTokens.count, "
+    "chat.Completions.stream, chat.AsyncCompletions.stream, Responses.stream, AsyncResponses.stream"
 )
 SETTINGS = {
     "conventions": "openinference, spanglass (default)",

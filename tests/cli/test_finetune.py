@@ -1,7 +1,7 @@
 """`spanglass export --format openai-finetune`: what it makes an example of, and what it leaves out, and why."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from math import nan
 from pathlib import Path
@@ -14,7 +14,20 @@ from fine_tuning import valid
 from recorded import CALL, WEATHER, ask, client, made, run, says, settled, shell
 
 from spanglass import Record, trace, using
-from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, chunks, completion, error
+from spanglass.testing import (
+    CapturedSpans,
+    OpenAIServer,
+    Reply,
+    Stream,
+    captured_spans,
+    chunks,
+    completion,
+    error,
+    response,
+    response_events,
+    said,
+    text_completion,
+)
 
 Export = Callable[..., Result]
 CHAT = {"openinference.span.kind": "LLM", "llm.system": "openai"}
@@ -24,6 +37,13 @@ GREETING = {
     "input.value": json.dumps({"messages": [HI]}),
     "output.value": json.dumps({"choices": [{"message": HELLO}]}),
 }
+
+
+@pytest.fixture
+def api(server: OpenAIServer) -> Iterator[openai.OpenAI]:
+    """Give a client of the server that is closed in the end."""
+    with client(server) as api:
+        yield api
 
 
 def save(path: Path, captured: CapturedSpans) -> Path:
@@ -521,3 +541,123 @@ def test_the_validator_refuses(example: dict[str, Any]) -> None:
 def test_the_validator_takes_weights() -> None:
     """What the format has beside what is written here is no mistake."""
     valid(json.dumps({"messages": [HI, {**HELLO, "weight": 0}, HI, {**HELLO, "weight": 1}]}))
+
+
+THOUGHT = {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Look."}]}
+SEARCH = {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "a"}}
+TOOLS = [{"type": "function", "strict": None, **WEATHER["function"]}]
+
+
+def called(number: int) -> dict[str, Any]:
+    """Return the item of a call of the tool."""
+    return {"id": f"fc_{number}", "type": "function_call", "call_id": f"call_{number}", **CALL["function"]}  # type: ignore[dict-item]
+
+
+def returned(number: int, text: str) -> dict[str, Any]:
+    """Return the item of what it gave."""
+    return {"type": "function_call_output", "call_id": f"call_{number}", "output": text}
+
+
+def respond(openai_client: openai.OpenAI, *asked: Any, **more: Any) -> Any:
+    """Create a response; of texts alone the first is all of the input."""
+    given = asked[0] if asked and isinstance(asked[0], str) else [*asked]
+    create: Any = openai_client.responses.create
+    return create(model="gpt-4o-mini", input=given, **more)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+def test_a_conversation_by_responses(
+    server: OpenAIServer, api: openai.OpenAI, export: Export, *, streamed: bool
+) -> None:
+    """A conversation by the Responses API is an example as one by chat is: what is said and called in a turn is one."""
+
+    def turn(output: list[Any]) -> Any:
+        server.script(Stream(response_events(output), done=False) if streamed else Reply(response(output)))
+        answer = respond(api, *asking, instructions="Be brief.", tools=TOOLS, stream=streamed)
+        return [*answer][-1].response.output if streamed else answer.output
+
+    asking: list[Any] = [says("user", "How warm are Paris and Paris?")]
+    asking += turn([THOUGHT, said("Let me see."), called(1), called(2)])
+    asking += [returned(1, "21 degrees"), returned(2, "22 degrees")]
+    turn([THOUGHT, said("It is warm.")])
+    shown = export()
+    calls = [{**CALL, "id": f"call_{number}"} for number in (1, 2)]
+    expected = {
+        "messages": [
+            says("system", "Be brief."),
+            says("user", "How warm are Paris and Paris?"),
+            says("assistant", "Let me see.", tool_calls=calls),
+            says("tool", "21 degrees", tool_call_id="call_1"),
+            says("tool", "22 degrees", tool_call_id="call_2"),
+            says("assistant", "It is warm."),
+        ],
+        "tools": [WEATHER],
+    }
+
+    assert ([expected], "Wrote 1 example.\nLeft out:\n  1 the beginning of a longer example\n") == (
+        examples(shown),
+        shown.stderr,
+    )
+
+
+def test_responses_of_texts_and_images(server: OpenAIServer, api: openai.OpenAI, export: Export) -> None:
+    """What is sent as a text, or as parts, is as it would be in a chat."""
+    image = {"type": "input_image", "image_url": "https://example.com/a.png", "detail": "low"}
+    for asked in ("Hi", says("user", [{"type": "input_text", "text": "What is this?"}, image])):
+        server.script(Reply(response()))
+        respond(api, asked)
+
+    assert [{"messages": [HI, HELLO]}, {"messages": [QUESTION, HELLO]}] == examples(export())
+
+
+def test_responses_that_were_masked(tmp_path: Path, server: OpenAIServer, api: openai.OpenAI) -> None:
+    """A response of which a redactor has changed a part is told from what is left, in one message as well."""
+
+    def mask(record: Record) -> None:
+        for message in (*(record.input_messages or ()), *(record.output_messages or ())):
+            message.content = message.content and message.content.replace("Ann", "<name>")
+
+    server.script(Reply(response([THOUGHT, said("Hello Ann"), called(1)])))
+    with captured_spans(redactor=mask) as captured:
+        respond(api, "I am Ann", tools=TOOLS)
+    shown = run("export", save(tmp_path / "trace.jsonl", captured), "--format", "openai-finetune")
+    messages = [says("user", "I am <name>"), says("assistant", "Hello <name>", tool_calls=[CALL])]
+
+    assert [{"messages": messages, "tools": [WEATHER]}] == examples(shown)
+
+
+def test_responses_that_are_no_example_are_counted(server: OpenAIServer, api: openai.OpenAI, export: Export) -> None:
+    """What a chat has no word for is counted by its reason; what looks at a response, or shortens it, is no answer."""
+    for answer in (
+        response([SEARCH, said("Found.")]),
+        response("It is a lo", status="incomplete", incomplete_details={"reason": "max_output_tokens"}),
+        response([], status="queued", usage=None, background=True),
+        response([THOUGHT]),
+        response(status="failed", error={"code": "server_error", "message": "No"}),
+    ):
+        server.script(Reply(answer))
+        respond(api, "Hi")
+    server.script(Stream(response_events(status="incomplete"), done=False))
+    list(respond(api, "Hi", stream=True))
+    with respond(api, "Hi", stream=True) as stream:
+        next(stream)
+    respond(api, "Hi", previous_response_id="resp_1")
+    respond(api, {"type": "item_reference", "id": "msg_1"})
+    respond(api, "Hi", tools=[{"type": "web_search"}])
+    server.script(Reply(response()), Reply(response([])), Reply(text_completion()))
+    api.responses.retrieve("resp_1")
+    api.responses.compact(model="gpt-4o-mini", input="Hi")
+    api.completions.create(model="davinci-002", prompt="Hi")
+    expected = """\
+Wrote 0 examples.
+Left out:
+  2 with what fine-tuning does not take: sounds, files, tools that are no functions
+  2 cut short by a limit of tokens or by a filter
+  2 without an answer
+  2 that go on from what only the provider has: a response before it, a conversation, a prompt
+  1 failed
+  1 streamed, and left before the end
+  1 completions of prompts, which are no chats
+"""
+
+    assert expected == export().stderr.partition("Error")[0]

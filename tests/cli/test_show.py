@@ -1,7 +1,7 @@
 """`spanglass show`: what it tells of each trace of a file, which ones it shows, and what no content can do."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,19 @@ import pytest
 from recorded import CALL, WEATHER, ask, client, made, run, says, settled, shell
 
 from spanglass import trace, using
-from spanglass.testing import CapturedSpans, HangUp, OpenAIServer, Reply, Stall, Stream, chunks, completion, error
+from spanglass.testing import (
+    CapturedSpans,
+    HangUp,
+    OpenAIServer,
+    Reply,
+    Stall,
+    Stream,
+    chunks,
+    completion,
+    error,
+    response,
+    response_events,
+)
 
 Save = Callable[[], Path]
 
@@ -26,6 +38,13 @@ def save(tmp_path: Path, captured: CapturedSpans) -> Save:
         return path
 
     return save
+
+
+@pytest.fixture
+def api(server: OpenAIServer) -> Iterator[openai.OpenAI]:
+    """Give a client of the server that is closed in the end."""
+    with client(server) as api:
+        yield api
 
 
 def test_an_agent_with_a_tool(server: OpenAIServer, save: Save) -> None:
@@ -74,6 +93,129 @@ def test_an_agent_with_a_tool(server: OpenAIServer, save: Save) -> None:
         assistant: weather({"city":"Paris"})
         tool call_1: 21 degrees in Paris
         assistant: It is warm.
+"""
+
+    assert expected == run("show", save()).stdout
+
+
+THOUGHT = {
+    "id": "rs_1",
+    "type": "reasoning",
+    "summary": [{"type": "summary_text", "text": "Look out of the window."}],
+}
+FUNCTION_CALL = {
+    "id": "fc_1",
+    "type": "function_call",
+    "status": "completed",
+    "call_id": "call_1",
+    "name": "weather",
+    "arguments": '{"city":"Paris"}',
+}
+
+
+def test_a_conversation_by_responses(server: OpenAIServer, api: openai.OpenAI, save: Save) -> None:
+    """A response tells its instructions, thoughts, calls and answer, and, where it has come to no end, why."""
+    server.script(
+        Reply(response([THOUGHT, FUNCTION_CALL])),
+        Stream(response_events(["It is ", "warm."]), done=False),
+        Reply(response("It is", status="incomplete", incomplete_details={"reason": "max_output_tokens"})),
+    )
+    how: dict[str, Any] = {"model": "gpt-4o-mini", "instructions": "Be brief."}
+    asked: list[Any] = [{"role": "user", "content": "How warm is Paris?"}]
+    asked += api.responses.create(input=asked, **how).output
+    asked += [{"type": "function_call_output", "call_id": "call_1", "output": "21 degrees"}]
+    list(api.responses.create(input=asked, stream=True, **how))
+    api.responses.create(input="How warm is Paris?", **how)
+    expected = """\
+00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
+└── Response  +0.0 ms  10.0 ms  OK
+    gpt-4o-mini, tokens 9 in + 2 out, completed
+    system: Be brief.
+    user: How warm is Paris?
+    assistant: [reasoning Look out of the window.]
+    assistant: weather({"city":"Paris"})
+
+00020002000200020002000200020002  2023-11-14 22:13:20.020 UTC  10.0 ms
+└── Response  +0.0 ms  10.0 ms  OK
+    gpt-4o-mini, tokens 9 in + 2 out, stream completed after 10 chunks, the
+    first after 25.0 ms
+    ... 1 message before
+    user: How warm is Paris?
+    assistant: [reasoning Look out of the window.]
+    assistant: weather({"city":"Paris"})
+    tool call_1: 21 degrees
+    assistant: It is warm.
+
+00030003000300030003000300030003  2023-11-14 22:13:20.040 UTC  10.0 ms
+└── Response  +0.0 ms  10.0 ms  INCOMPLETE
+    gpt-4o-mini, tokens 9 in + 2 out, max_output_tokens
+    system: Be brief.
+    user: How warm is Paris?
+    assistant: It is
+"""
+
+    assert expected == run("show", save()).stdout
+
+
+def test_a_response_in_the_background(server: OpenAIServer, api: openai.OpenAI, save: Save) -> None:
+    """Who fetches a response tells how far it is, what began it, and its tokens, which count the first time only."""
+
+    @trace
+    def wait() -> None:
+        begun = api.responses.create(model="gpt-4o-mini", input="Hi", background=True)
+        for _ in range(3):
+            api.responses.retrieve(begun.id)
+
+    server.script(
+        Reply(response([], status="queued", usage=None, background=True)),
+        Reply(response([], status="in_progress", usage=None, background=True)),
+        Reply(response(background=True)),
+        Reply(response(background=True)),
+    )
+    wait()
+    expected = """\
+00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  90.0 ms
+└── wait (CHAIN)  +0.0 ms  90.0 ms  OK
+    ├── Response  +10.0 ms  10.0 ms  OK
+    │   gpt-4o-mini, queued
+    │   user: Hi
+    ├── RetrieveResponse  +30.0 ms  10.0 ms  OK
+    │   gpt-4o-mini, in_progress, begun by span 0000000000000002
+    ├── RetrieveResponse  +50.0 ms  10.0 ms  OK
+    │   gpt-4o-mini, tokens 9 in + 2 out, completed, begun by span
+    │   0000000000000002
+    │   assistant: Hello
+    └── RetrieveResponse  +70.0 ms  10.0 ms  OK
+        gpt-4o-mini, tokens 9 in + 2 out (not counted here), completed, begun by
+        span 0000000000000002
+        assistant: Hello
+"""
+
+    assert expected == run("show", save()).stdout
+
+
+def test_vectors_and_prompts(api: openai.OpenAI, save: Save) -> None:
+    """Embeddings tell what was embedded and how many vectors came, and completions before chat prompts and texts."""
+    api.embeddings.create(model="text-embedding-3-small", input=[f"Text {number}" for number in range(6)])
+    api.completions.create(model="davinci-002", prompt=["Once", "Twice"])
+    expected = """\
+00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
+└── CreateEmbeddings  +0.0 ms  10.0 ms  OK
+    text-embedding-3-small, tokens 9 in
+    6 vectors of 2 dimensions
+    text: Text 0
+    text: Text 1
+    text: Text 2
+    text: Text 3
+    ... 2 texts more
+
+00020002000200020002000200020002  2023-11-14 22:13:20.020 UTC  10.0 ms
+└── Completion  +0.0 ms  10.0 ms  OK
+    davinci-002, tokens 9 in + 2 out, stop
+    prompt: Once
+    prompt: Twice
+    completion: Hello
+    completion: Hello
 """
 
     assert expected == run("show", save()).stdout

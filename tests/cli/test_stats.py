@@ -10,7 +10,17 @@ from recorded import ask, client, made, run, settled, shell
 
 from spanglass import trace
 from spanglass.cli.stats import percentile
-from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, chunks, completion, error
+from spanglass.testing import (
+    CapturedSpans,
+    OpenAIServer,
+    Reply,
+    Stream,
+    chunks,
+    completion,
+    embeddings,
+    error,
+    response,
+)
 
 CHAT = {"openinference.span.kind": "LLM", "llm.system": "openai"}
 PRICED = {
@@ -151,6 +161,37 @@ def test_a_program_that_writes_gen_ai_alone(tmp_path: Path) -> None:
     path.write_text(made(1, "chat gpt-4o-mini", told), "utf-8")
 
     assert "gpt-4o-mini-2024-07-18          9       0           2" in run("stats", path).stdout
+
+
+def test_several_endpoints_of_a_model(server: OpenAIServer, captured: CapturedSpans, tmp_path: Path) -> None:
+    """A model has a row for each endpoint that called it; what a response took counts once, however often told."""
+    server.script(
+        Reply(completion()),
+        Reply(response([], status="queued", usage=None, background=True)),
+        Reply(response(background=True)),
+        Reply(response(background=True)),
+        Reply({"object": "response.input_tokens", "input_tokens": 11}),
+        Reply(embeddings()),
+    )
+    with client(server) as openai_client:
+        ask(openai_client, "Hi")
+        begun = openai_client.responses.create(model="gpt-4o-mini", input="Hi", background=True)
+        for _ in range(2):
+            openai_client.responses.retrieve(begun.id)
+        openai_client.responses.input_tokens.count(model="gpt-4o-mini", input="Hi")
+        openai_client.embeddings.create(model="text-embedding-3-small", input="Hi")
+    path = tmp_path / "trace.jsonl"
+    path.write_text(settled(captured.spans), "utf-8")
+    expected = """\
+Model                           Tokens in  Cached  Tokens out  Cost
+gpt-4o-mini (ChatCompletion)            9       0           2
+gpt-4o-mini (Response)                  0       0           0
+gpt-4o-mini (RetrieveResponse)          9       0           2
+text-embedding-3-small                  9       0           0
+total                                  27       0           4
+"""
+
+    assert expected == run("stats", path).stdout.split("\n\n")[1] + "\n"
 
 
 def test_an_agent_is_no_call(tmp_path: Path) -> None:

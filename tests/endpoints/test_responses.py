@@ -320,7 +320,7 @@ def test_tool_usage(shape: Shape) -> None:
     assert came(shape(given)).usage == Usage(details={"tool_usage.web_search.num_requests": 3})
 
 
-KEY = "sk-test-1234567890abcdef"
+KEY = "correct-horse"  # by no form of its own a secret
 SECRET_TOOLS = [
     {
         "type": "mcp",
@@ -382,7 +382,7 @@ def test_credentials_of_a_response(shape: Shape, *, received: bool) -> None:
         tools=SECRET_TOOLS,
         prompt=SECRET_PROMPT,
         status="failed",
-        error={"code": "server_error", "message": f"Incorrect API key: {KEY}"},
+        error={"code": "server_error", "message": f"Incorrect API key provided: {KEY}"},
     )
     read = came(shape(given), json.dumps(given) if received else None)
 
@@ -390,7 +390,7 @@ def test_credentials_of_a_response(shape: Shape, *, received: bool) -> None:
     assert KEY not in repr(read.output_value)
     assert KEY not in repr(read.output_messages)
     assert said_first["content"][0]["text"] == "Hi"
-    assert not received or said_first == said("Hi")
+    assert not received or (said_first, json.loads(read.output_value or "").keys()) == (said("Hi"), given.keys())
 
 
 def test_credentials_in_a_stream() -> None:
@@ -402,13 +402,18 @@ def test_credentials_in_a_stream() -> None:
     assert KEY not in repr(came(accumulator.settle(), None))
 
 
-def test_texts_of_outputs() -> None:
-    """What a tool has said is recorded as it said it."""
+def test_what_is_named_as_a_secret() -> None:
+    """What a tool has said is recorded as it said it, and a schema's property is no secret, whatever its name."""
     said_by_tools = [
         {"type": "function_call_output", "call_id": "c1", "output": f'{{"token":"{KEY}"}}'},
         {"type": "mcp_list_tools", "tools": [{"name": "log_in", "input_schema": {"properties": {"password": {}}}}]},
     ]
-    tools = [{"type": "file_search", "filters": {"type": "eq", "key": "author", "value": "me"}}]
+    log_in = {"type": "function", "name": "log_in", "parameters": {"properties": {"password": {"type": "string"}}}}
+    tools = [
+        {"type": "file_search", "filters": {"type": "eq", "key": "author", "value": "me"}},
+        {"type": "namespace", "name": "n", "tools": [log_in]},
+        log_in,
+    ]
     body = {"input": said_by_tools, "tools": tools}
 
     read = asked(body)

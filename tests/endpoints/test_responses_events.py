@@ -35,7 +35,8 @@ CODE = {
     "outputs": [{"type": "logs", "logs": "2"}],
 }
 REFUSED = {**said(""), "content": [{"type": "refusal", "refusal": "I would rather not."}]}
-CITING = {**said(""), "content": [{"type": "output_text", "text": "Hi there", "annotations": [CITED], "logprobs": []}]}
+CITATIONS = [CITED, {**CITED, "title": "u"}]
+CITING = {**said(""), "content": [{"type": "output_text", "text": "Hi", "annotations": CITATIONS, "logprobs": []}]}
 SEARCH = {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "q"}}
 
 OUTPUTS: dict[str, list[Any]] = {

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pandas as pd
+from openai import OpenAI
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import SpanContext, Status, StatusCode
 
 from spanglass import to_dataframe
+from spanglass.testing import OpenAIServer, Reply, captured_spans, embeddings, response, said
 
 TRACE = SpanContext(0xA, 0xB, is_remote=False)
 CALL = ReadableSpan(
@@ -32,6 +35,34 @@ CALL = ReadableSpan(
 CHILD = ReadableSpan(
     "attempt", SpanContext(0xA, 0xC, is_remote=False), TRACE, attributes={"mixed": "text"}, start_time=0, end_time=1
 )
+
+
+def test_responses_and_vectors() -> None:
+    """Items of a response, texts, prompts and vectors are columns as well, a vector as a list of its numbers."""
+    with OpenAIServer() as server, captured_spans() as captured:
+        server.script(
+            Reply(response([{"id": "rs_1", "type": "reasoning", "summary": []}, said("Hello")])),
+            Reply(embeddings([[0.25, -0.5], [1.0, 2.0]], base64_encoded=True)),
+        )
+        with OpenAI(base_url=server.base_url, api_key="test") as client:
+            client.responses.create(model="gpt-4o-mini", input="Hi")
+            client.embeddings.create(model="text-embedding-3-small", input=["Hi", "Bye"])
+            client.completions.create(model="davinci-002", prompt="Hi")
+    table = to_dataframe(captured.spans)
+    expected: dict[str, list[Any]] = {
+        "name": ["Response", "CreateEmbeddings", "Completion"],
+        "span_kind": ["LLM", "EMBEDDING", "LLM"],
+        "attributes.llm.output_messages.0.message.contents.0.message_content.id": ["rs_1", None, None],
+        "attributes.llm.output_messages.1.message.content": ["Hello", None, None],
+        "attributes.spanglass.response.status": ["completed", None, None],
+        "attributes.embedding.embeddings.1.embedding.text": [None, "Bye", None],
+        "attributes.embedding.embeddings.1.embedding.vector": [None, [1.0, 2.0], None],
+        "attributes.llm.choices.0.completion.text": [None, None, "Hello"],
+        "attributes.llm.token_count.total": [11, 9, 11],
+    }
+
+    rows = table.reset_index(drop=True)
+    assert {name: [rows[name].dropna().to_dict().get(row) for row in range(3)] for name in expected} == expected
 
 
 def test_columns() -> None:

@@ -26,6 +26,9 @@ TOLD: Final = {
     "llm.token_count.total": 1100,
 }
 TIER: Final = "spanglass.response.service_tier"
+SENT: Final = "llm.input_messages.1.message.tool_calls.0.tool_call.function.name"
+MADE: Final = "llm.output_messages.1.message.tool_calls.0.tool_call.function.name"
+STATUS: Final = "spanglass.response.status"
 CACHED: Final = "llm.token_count.prompt_details.cache_read"
 AUDIO: Final = "llm.token_count.prompt_details.audio"
 
@@ -57,10 +60,23 @@ def span(changes: Mapping[str, Any], when: datetime = AUTUMN) -> ReadableSpan:
             },
             "0.00002",
         ),
+        (
+            {
+                "openinference.span.kind": "EMBEDDING",
+                "llm.provider": None,
+                "llm.response.model_name": None,
+                "embedding.model_name": "text-embedding-3-small",
+                "llm.token_count.completion": None,
+                "llm.token_count.total": 1000,
+            },
+            "0.00002",
+        ),
         ({"llm.provider": "mistralai", "llm.response.model_name": "mistral-large-2512"}, "0.00065"),
+        ({STATUS: "completed", MADE: "weather"}, "0.00021"),
+        ({STATUS: "completed", SENT: "web_search"}, "0.00021"),
     ],
     ids=["plain", "cached", "reasoning", "default tier", "priority", "automatic tier", "parameters cut short",
-         "fine-tuned", "audio", "embedding", "another provider"],
+         "fine-tuned", "audio", "embedding", "embeddings", "another provider", "a response", "a search before"],
 )  # fmt: skip
 def test_known(changes: dict[str, Any], expected: str) -> None:
     """What was told in full, of a model that has prices, has a cost in US dollars."""
@@ -99,13 +115,32 @@ def test_the_day_of_the_call() -> None:
         ({"llm.response.model_name": "gpt-realtime", CACHED: 800, AUDIO: 600}, AUTUMN),
         ({"spanglass.usage.details.prompt_cache_hit_tokens": 800}, AUTUMN),
         ({TIER: "flex"}, AUTUMN),
+        ({STATUS: "completed", MADE: "web_search"}, AUTUMN),
+        (
+            {
+                "openinference.span.kind": "EMBEDDING",
+                "llm.provider": None,
+                "llm.response.model_name": None,
+                "embedding.model_name": "text-embedding-3-small",
+                "server.address": "gateway.example.com",
+            },
+            AUTUMN,
+        ),
+        (
+            {
+                **dict.fromkeys(name for name in TOLD if name.startswith("llm.token_count.")),
+                **{f"spanglass.usage.told.{name}_tokens": 1000 for name in ("prompt", "completion")},
+            },
+            AUTUMN,
+        ),
         ({TIER: "priority"}, SPRING),
         ({"llm.invocation_parameters": '{"service_tier": "flex"}'}, AUTUMN),
     ],
     ids=["no provider", "a gateway", "Azure", "fees", "another's model", "another's price", "a region", "no model told",
          "an unknown model", "an unknown fine-tuned model", "a search", "audio without a price", "no prompt",
          "no completion", "estimated", "below zero", "another total", "more cached than sent", "cached audio",
-         "another's cache", "a tier", "a tier on a day", "a tier asked for"],
+         "another's cache", "a tier", "a hosted search", "another's embeddings", "told once more",
+         "a tier on a day", "a tier asked for"],
 )  # fmt: skip
 def test_not_known(changes: dict[str, Any], when: datetime) -> None:
     """Where anything would have to be guessed there is no cost."""

@@ -99,6 +99,149 @@ def test_the_row_of_a_step(attributes: dict[str, Any], status: Status, expected:
     assert summarize(one(attributes, status)).rows == (expected,)
 
 
+def responded(status: str, **more: Any) -> dict[str, Any]:
+    """Return the attributes of a response that has come so far."""
+    return kind("LLM", **{"llm.system": "openai", "spanglass.response.status": status, **more})
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "status", "expected"),
+    [
+        (
+            "Response",
+            responded("completed", **{"llm.finish_reason": "completed"}),
+            OK,
+            ("openai_response", "OK", "completed"),
+        ),
+        (
+            "Response",
+            responded("incomplete", **{"llm.finish_reason": "max_output_tokens"}),
+            UNSET,
+            ("openai_response", "INCOMPLETE", "max_output_tokens"),
+        ),
+        (
+            "Response",
+            responded("failed", **{"error.type": "server_error"}),
+            Status(StatusCode.ERROR, "server_error: The model is gone."),
+            ("openai_response", "FAILED", "server_error: The model is gone."),
+        ),
+        (
+            "Response",
+            responded(
+                "completed",
+                **{
+                    "llm.output_messages.0.message.role": "assistant",
+                    "llm.output_messages.1.message.role": "assistant",
+                    "llm.output_messages.1.message.tool_calls.0.tool_call.function.name": "weather",
+                    "llm.output_messages.2.message.tool_calls.0.tool_call.function.name": "clock",
+                },
+            ),
+            OK,
+            ("openai_response", "OK", "calls weather, clock"),
+        ),
+        (
+            "Response",
+            responded(
+                "completed",
+                **{
+                    "spanglass.stream.outcome": "completed",
+                    "spanglass.stream.chunk_count": 9,
+                    "llm.finish_reason": "completed",
+                },
+            ),
+            OK,
+            ("openai_response_stream", "OK", "completed, 9 chunks"),
+        ),
+        ("Response", responded("queued"), OK, ("openai_response", "OK", "queued")),
+        (
+            "RetrieveResponse",
+            responded("in_progress", **{"openinference.span.kind": "CHAIN"}),
+            OK,
+            ("openai_retrieve", "OK", "in_progress"),
+        ),
+        (
+            "CancelResponse",
+            responded("cancelled", **{"openinference.span.kind": "CHAIN"}),
+            OK,
+            ("openai_cancel", "OK", "cancelled"),
+        ),
+        ("RetrieveResponse", responded("cancelled"), UNSET, ("openai_retrieve", "INCOMPLETE", "cancelled")),
+        ("CompactResponse", kind("LLM"), OK, ("openai_compact", "OK", "")),
+        ("CountInputTokens", kind("CHAIN", **{"llm.system": "openai"}), OK, ("openai_count_tokens", "OK", "")),
+        ("CreateEmbeddings", kind("EMBEDDING"), OK, ("openai_embeddings", "OK", "")),
+        ("Completion", kind("LLM", **{"llm.finish_reason": "stop"}), OK, ("openai_completion", "OK", "stop")),
+        ("Response", CHAIN, OK, ("Response", "OK", "")),
+    ],
+    ids=["completed", "incomplete", "failed", "tools", "stream", "queued", "fetched", "cancelled", "fetched cancelled",
+         "compacted", "counted", "embedded", "completed prompt", "a program's own function"],
+)  # fmt: skip
+def test_the_row_of_other_endpoints(
+    name: str, attributes: dict[str, Any], status: Status, expected: tuple[str, str, str]
+) -> None:
+    """A row names the endpoint, and how far its response has come, where that is not as for any other call."""
+    recorder = Recorder()
+    recorder.end(recorder.begin(name, 0, attributes), 5, status)
+
+    assert [(row.tool, row.status, row.detail) for row in summarize(recorder.spans).rows] == [expected]
+
+
+TOOK: Final[dict[str, Any]] = {
+    "openinference.span.kind": "LLM",
+    "llm.provider": "openai",
+    "llm.response.model_name": "gpt-4o-mini",
+    "llm.model_name": "gpt-4o-mini",
+    "llm.token_count.prompt": 1000,
+    "llm.token_count.completion": 100,
+    "llm.token_count.total": 1100,
+}
+ANSWERED: Final = responded("completed", **TOOK)
+FETCHED: Final = {
+    **responded("completed"),
+    "openinference.span.kind": "CHAIN",
+    "spanglass.usage.told.prompt_tokens": 1000,
+    "spanglass.usage.told.completion_tokens": 100,
+    "spanglass.usage.told.total_tokens": 1100,
+}
+
+BEGUN: Final = ("Response", responded("queued"))
+
+
+@pytest.mark.parametrize(
+    ("calls", "tokens", "cost", "partial"),
+    [
+        ([("Response", ANSWERED), ("RetrieveResponse", FETCHED)], 1100, "0.00021", False),
+        ([BEGUN, ("RetrieveResponse", ANSWERED), ("RetrieveResponse", FETCHED)], 1100, "0.00021", False),
+        ([BEGUN, ("Response", ANSWERED)], 1100, "0.00021", True),
+        ([BEGUN], None, None, False),
+        ([("Response", ANSWERED), ("ChatCompletion", kind("LLM"))], 1100, "0.00021", True),
+    ],
+    ids=["fetched once more", "in the background", "never fetched", "begun only", "another unknown"],
+)  # fmt: skip
+def test_what_is_fetched_is_spent_once(
+    calls: list[tuple[str, dict[str, Any]]], tokens: int | None, cost: str | None, *, partial: bool
+) -> None:
+    """What a response took is added up once, and is all that was spent, unless one was begun and never fetched."""
+    recorder = Recorder()
+    for name, attributes in calls:
+        recorder.end(recorder.begin(name, 1e12 / 1e3, attributes), 1e12 / 1e3 + 5)
+    found = summarize(recorder.spans)
+
+    assert (found.tokens, found.cost, found.partial) == (tokens, cost and Decimal(cost), partial)
+
+
+def test_what_is_said_of_vectors_and_prompts() -> None:
+    """Embeddings and completions before chat have their model and what was asked in the summary, as a chat has."""
+    embedded = kind("EMBEDDING", **{"embedding.model_name": "e-3", "embedding.embeddings.0.embedding.text": "Hello"})
+    completed = kind("LLM", **{"llm.model_name": "d-2", "llm.prompts.0.prompt.text": "Once"})
+    found = []
+    for name, attributes in (("CreateEmbeddings", embedded), ("Completion", completed)):
+        recorder = Recorder()
+        recorder.end(recorder.begin(name, 0, attributes), 5)
+        found.append(summarize(recorder.spans))
+
+    assert [(each.model, each.prompt) for each in found] == [("e-3", "Hello"), ("d-2", "Once")]
+
+
 def test_a_trace_of_two_calls() -> None:
     """Calls in one function are numbered in the order of their starts, and what they spent is added up."""
     recorder = Recorder()

@@ -11,9 +11,24 @@ from typing import Any, NamedTuple
 from openai import APIStatusError, AzureOpenAI, OpenAI
 from openai.lib.responses_tool_runner import RegisteredFunction, ResponsesToolRunner, ToolRunnerError
 from openinference.instrumentation import using_attributes
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from spanglass import trace, using
-from spanglass.testing import OpenAIServer, Reply, Stream, captured_spans, chunks, completion, error
+from spanglass.testing import (
+    OpenAIServer,
+    Reply,
+    Stream,
+    captured_spans,
+    chunks,
+    completion,
+    embeddings,
+    error,
+    response,
+    response_events,
+    said,
+    text_completion,
+)
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Paris"}'}}
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
@@ -108,6 +123,48 @@ def answered(server: OpenAIServer, client: OpenAI) -> None:
         client.chat.completions.create(**REQUEST)
 
 
+def responded(server: OpenAIServer, client: OpenAI) -> None:
+    """Go on from another response in a conversation, with a thought and a tool, in the background; fetch it twice."""
+    thought = {
+        "id": "rs_1",
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "It rains."}],
+        "encrypted_content": "gAAAAABo",
+    }
+    output = [thought, said("Bring an umbrella.")]
+    server.script(
+        Reply(response([], status="queued", usage=None, background=True)),
+        Reply(response(output, background=True)),
+        Stream(response_events(output, background=True), done=False),
+        Reply({"object": "response.input_tokens", "input_tokens": 11}),
+        Reply(response(output, id="resp_2", object="response.compaction")),
+    )
+    begun = client.responses.create(
+        model="gpt-5",
+        instructions="Be brief.",
+        input=[thought, {"role": "user", "content": "And now?"}],  # type: ignore[list-item]  # mypy reads no unions there
+        tools=[{"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": True}],
+        previous_response_id="resp_0",
+        extra_body={"conversation": {"id": "conv_1"}},  # the API takes one of the two
+        background=True,
+    )
+    client.responses.retrieve(begun.id)
+    for _ in client.responses.retrieve(begun.id, stream=True, starting_after=7):
+        pass
+    client.responses.input_tokens.count(model="gpt-5", input="And now?")
+    client.responses.compact(model="gpt-5", input="And now?")
+
+
+def embedded(server: OpenAIServer, client: OpenAI) -> None:
+    """Have two texts embedded, and two prompts completed in the way before chat."""
+    server.script(
+        Reply(embeddings([[0.25, -0.5], [1.0, 0.0]], base64_encoded=True)),
+        Reply(text_completion(" king.", " queen.")),
+    )
+    client.embeddings.create(model="text-embedding-3-small", input=["Hello", "Bye"], encoding_format="base64")
+    client.completions.create(model="gpt-3.5-turbo-instruct", prompt=["There was a", "And a"])
+
+
 def streamed(server: OpenAIServer, client: OpenAI) -> None:
     """Read a stream whose provider counts nothing."""
     server.script(Stream(chunks(["Hel", "lo"])))
@@ -151,7 +208,7 @@ def worked() -> None:
 def toiled(server: OpenAIServer, client: OpenAI) -> None:
     """Have the SDK run a tool twice, as a program does that says much of its work; it fails the second time."""
     call = {"type": "function_call", "name": "forecast", "arguments": '{"city":"Paris"}', "status": "completed"}
-    asking = [response({**call, "id": f"fc_{number}", "call_id": f"call_{number}"}) for number in (1, 2)]
+    asking = [response([{**call, "id": f"fc_{number}", "call_id": f"call_{number}"}]) for number in (1, 2)]
     server.script(*(Reply(body) for body in asking))
     told = iter(["Sunny"])
     tool: Any = {"type": "function", "name": "forecast", "description": "Tells.", "parameters": {}, "strict": False}
@@ -160,15 +217,6 @@ def toiled(server: OpenAIServer, client: OpenAI) -> None:
     template = {"template": "Be {how}.", "variables": {"how": "brief"}, "version": "v3"}
     with using(**said, prompt_template=template), suppress(ToolRunnerError):  # type: ignore[arg-type]  # as above
         runner.run(client, {"model": "gpt-5", "input": "hi"})
-
-
-def response(*items: dict[str, Any]) -> dict[str, Any]:
-    """Return a response of the model's that has these items."""
-    fixed = {"object": "response", "created_at": 1, "status": "completed", "model": "gpt-5", "tools": []}
-    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
-    details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
-    chosen = {"parallel_tool_calls": True, "tool_choice": "auto"}
-    return {"id": f"resp_{items[0]['id']}", "output": [*items], **fixed, **chosen, "usage": {**usage, **details}}
 
 
 # The provider is the process's own, and so it takes a process.
@@ -195,23 +243,39 @@ CARRIERS = {"attempt": "attempt", "plan": "function", "weather": "function", "fo
 
 
 class Written(NamedTuple):
-    """What one span, event or resource says; `carrier` is one of `CARRIERS`, `call`, `program` or the event's name."""
+    """What one span, event, metric or resource says.
+
+    `carrier` is one of `CARRIERS`, `call`, `program` or the name of the event or of the metric.
+    """
 
     carrier: str
     attributes: Mapping[str, Any]
 
 
+def counted(reader: InMemoryMetricReader) -> Iterator[Written]:
+    """Yield what each metric has been counted by."""
+    data = reader.get_metrics_data()
+    for resource in data.resource_metrics if data else ():
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                yield from (Written(metric.name, point.attributes or {}) for point in metric.data.data_points)
+
+
 def emitted() -> list[Written]:
-    """Run the programs against a real server, and collect what spans, their events and the resource say."""
+    """Run the programs against a real server, and collect what spans, their events, metrics and the resource say."""
     conventions = ("openinference", "spanglass", "gen_ai")
     options: dict[str, Any] = {"api_key": "test", "max_retries": 1}
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
     with (
         OpenAIServer() as server,
         OpenAI(base_url=server.base_url, **options) as client,
         AzureOpenAI(azure_endpoint=server.url, api_version="2026-01-01", **options) as azure,
-        captured_spans(conventions=conventions) as captured,
+        captured_spans(conventions=conventions, meter_provider=meters) as captured,
     ):
         answered(server, azure)
+        responded(server, client)
+        embedded(server, client)
         streamed(server, client)
         failed(server, client)
         worked()
@@ -219,4 +283,4 @@ def emitted() -> list[Written]:
         spans = captured.spans
     of_spans = [Written(CARRIERS.get(span.name, "call"), span.attributes or {}) for span in spans]
     of_events = [Written(event.name, event.attributes or {}) for span in spans for event in span.events]
-    return [*of_spans, *of_events, Written("program", configured())]
+    return [*of_spans, *of_events, *counted(reader), Written("program", configured())]

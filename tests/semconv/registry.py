@@ -35,12 +35,19 @@ def members(definition: Definition) -> list[str]:
     return [member["value"] for member in definition["type"]["members"]]
 
 
+def own_members(definition: Definition) -> list[str]:
+    """Return those of them that are said to be our own, in a convention's enumeration."""
+    found = definition["type"]["members"]
+    return [member["value"] for member in found if member.get("annotations", {}).get("own")]
+
+
 TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: type(value) is str,
     "int": lambda value: type(value) is int,
     "double": lambda value: type(value) is float,
     "boolean": lambda value: type(value) is bool,
     "string[]": lambda value: isinstance(value, (list, tuple)) and all(type(each) is str for each in value),
+    "double[]": lambda value: isinstance(value, (list, tuple)) and all(type(each) is float for each in value),
     "any": lambda value: isinstance(value, (str, tuple)),
 }
 

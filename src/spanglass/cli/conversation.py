@@ -5,8 +5,10 @@ from typing import Any, Final, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from spanglass.endpoints.shapes import items
 from spanglass.record import Message, Part, ToolCall
 from spanglass.semconv import openinference as oi
+from spanglass.semconv import spanglass as own_names
 
 T = TypeVar("T", Message, ToolCall, Part)
 
@@ -26,6 +28,8 @@ TOOL_CALL: Final = {
 PART: Final = {
     oi.MESSAGE_CONTENT_TYPE: "kind",
     oi.MESSAGE_CONTENT_TEXT: "text",
+    oi.MESSAGE_CONTENT_ID: "id",
+    oi.MESSAGE_CONTENT_ENCRYPTED_CONTENT: "encrypted",
     f"{oi.MESSAGE_CONTENT_IMAGE}.{oi.IMAGE_URL}": "url",
     f"{oi.MESSAGE_CONTENT_AUDIO}.{oi.AUDIO_URL}": "url",
     f"{oi.MESSAGE_CONTENT_AUDIO}.{oi.AUDIO_MIME_TYPE}": "mime",
@@ -47,10 +51,39 @@ def received(span: ReadableSpan) -> list[Message]:
     return _messages(span, oi.LLM_OUTPUT_MESSAGES)
 
 
+def prompts(span: ReadableSpan) -> list[Message]:
+    """Return the prompts of a completion before chat, each as a message."""
+    return [Message("prompt", text) for text in _texts(span, oi.LLM_PROMPTS, oi.PROMPT_TEXT)]
+
+
+def completions(span: ReadableSpan) -> list[Message]:
+    """Return the texts that they were completed with, each as a message."""
+    return [Message("completion", text) for text in _texts(span, oi.LLM_CHOICES, oi.COMPLETION_TEXT)]
+
+
+def embedded(span: ReadableSpan) -> list[str]:
+    """Return the texts that were embedded, as far as the span lists them."""
+    return _texts(span, oi.EMBEDDING_EMBEDDINGS, oi.EMBEDDING_TEXT)
+
+
+def vectors(span: ReadableSpan) -> tuple[int, int]:
+    """Return how many vectors came and how many numbers each has; 0 where the span does not tell."""
+    attributes = span.attributes or {}
+    found = [
+        *filter(None, (items(own.get(oi.EMBEDDING_VECTOR)) for own in _numbered(attributes, oi.EMBEDDING_EMBEDDINGS)))
+    ]
+    told = attributes.get(own_names.SPANGLASS_RESPONSE_VECTOR_COUNT)
+    return told if isinstance(told, int) else len(found), len(found[0]) if found else 0
+
+
+def _texts(span: ReadableSpan, prefix: str, name: str) -> list[str]:
+    listed = _numbered(span.attributes or {}, prefix)
+    return [value for own in listed if isinstance(value := own.get(name), str)]
+
+
 def tools(span: ReadableSpan) -> list[str]:
     """Return the tools that were offered, each as its JSON."""
-    listed = _numbered(span.attributes or {}, oi.LLM_TOOLS)
-    return [value for own in listed if isinstance(value := own.get(oi.TOOL_JSON_SCHEMA), str)]
+    return _texts(span, oi.LLM_TOOLS, oi.TOOL_JSON_SCHEMA)
 
 
 def _messages(span: ReadableSpan, prefix: str) -> list[Message]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from spanglass.cli import responses
 from spanglass.cli.conversation import received, sent, tools
 from spanglass.cli.traces import failed, text
 from spanglass.credentials import REDACTED
@@ -28,11 +29,14 @@ NO_ANSWER: Final = "without an answer"
 FOREIGN: Final = "with what fine-tuning does not take: sounds, files, tools that are no functions"
 IMAGES: Final = "with more images than ten, or with images that are neither JPEG, PNG nor WEBP"
 LOOSE: Final = "with tool calls and results that do not match"
+ELSEWHERE: Final = "that go on from what only the provider has: a response before it, a conversation, a prompt"
+PROMPTS: Final = "completions of prompts, which are no chats"
 SAME: Final = "the same as another example"
 BEGINNING: Final = "the beginning of a longer example"
 
 # Why an answer stops where the model was not done.
-CUT_SHORT: Final = frozenset({"length", "content_filter"})
+CUT_SHORT: Final = frozenset({"length", "content_filter", "max_output_tokens", "incomplete"})
+INCOMPLETE: Final = "incomplete"  # a stream's outcome where the API has said so itself
 # What stands for what was cut or replaced, as `limits` writes it.
 MARK: Final = re.compile(r"\[[\w.+/-]+: \d+ bytes, sha256 [0-9a-f]{64}\]")
 # What an answer says something in.
@@ -46,8 +50,8 @@ DESCRIBED_BY: Final = ("name", "description", "parameters", "strict")
 
 Raw = Mapping[str, Any]
 Made = dict[str, Any]
-Answer = tuple[Raw, object]
-"""A message, and why the model stopped."""
+Answer = tuple[list[Raw], object]
+"""Messages, of which the last is the answer, and why the model stopped."""
 
 
 class UnfitError(Exception):
@@ -67,9 +71,10 @@ def examples(span: ReadableSpan) -> Iterator[Made | str]:
         yield _fitting(request, head, answer, reason)
 
 
-def _fitting(request: Raw, head: list[Made], answer: Raw, reason: object) -> Made | str:
+def _fitting(request: Raw, head: list[Made], said: list[Raw], reason: object) -> Made | str:
     try:
-        return _example(request, [*head, _answer(answer, reason)])
+        messages = [*head, *map(_message, said[:-1]), _answer(said[-1], reason)]
+        return _example(request, responses.joined(messages) if request.get("items") else messages)
     except UnfitError as unfit:
         return str(unfit)
 
@@ -93,7 +98,7 @@ def _canonical(value: Any) -> bytes:
 def _check_outcome(span: ReadableSpan) -> None:
     if failed(span):
         raise UnfitError(FAILED)
-    if text(span, own.SPANGLASS_STREAM_OUTCOME) not in COMPLETE:
+    if text(span, own.SPANGLASS_STREAM_OUTCOME) not in (*COMPLETE, INCOMPLETE):
         raise UnfitError(LEFT)
 
 
@@ -108,6 +113,10 @@ def _is_own(span: ReadableSpan) -> bool:
     return span.instrumentation_scope is not None and span.instrumentation_scope.name == "spanglass"
 
 
+def _is_response(span: ReadableSpan) -> bool:
+    return own.SPANGLASS_RESPONSE_STATUS in (span.attributes or {})
+
+
 def _objects(value: Any) -> list[Raw]:
     """Return a list of JSON objects, an empty one for anything else."""
     found = [*map(fields, items(value))]
@@ -120,8 +129,14 @@ def _request(span: ReadableSpan) -> Raw:
     if value == REDACTED:
         raise UnfitError(HIDDEN)
     body = _parsed(value)
+    if responses.asks(body):
+        if responses.is_kept_elsewhere(body):
+            raise UnfitError(ELSEWHERE)
+        return responses.request(body)
+    if "prompt" in body and "messages" not in body:
+        raise UnfitError(PROMPTS)
     if _objects(body.get("messages")):
-        return body
+        return responses.retold(body) if _is_response(span) else body
     if _is_own(span) or span.dropped_attributes:
         raise UnfitError(CUT if value and not body else HIDDEN)
     messages = [asdict(message) for message in sent(span)]
@@ -138,9 +153,11 @@ def _answers(span: ReadableSpan) -> list[Answer]:
     body = _parsed(value)
     if not body and value and _is_own(span):
         raise UnfitError(CUT)
-    answers: list[Answer] = _choices(body) or _told_anew(body)
+    answers: list[Answer] = _choices(body) or _items(body) or _told_anew(body)
+    if _is_response(span) and not _items(body):
+        answers = _items_told_anew(body, text(span, oi.LLM_FINISH_REASON))
     if not answers and not _is_own(span):
-        answers = [(asdict(message), text(span, oi.LLM_FINISH_REASON)) for message in received(span)]
+        answers = [([asdict(message)], text(span, oi.LLM_FINISH_REASON)) for message in received(span)]
     if not answers:
         raise UnfitError(NO_ANSWER)
     return answers
@@ -148,7 +165,17 @@ def _answers(span: ReadableSpan) -> list[Answer]:
 
 def _choices(body: Raw) -> list[Answer]:
     choices = _objects(body.get("choices"))
-    return [(each["message"], each.get("finish_reason")) for each in choices if isinstance(each.get("message"), dict)]
+    return [([each["message"]], each.get("finish_reason")) for each in choices if isinstance(each.get("message"), dict)]
+
+
+def _items_told_anew(body: Raw, reason: object) -> list[Answer]:
+    said = responses.said_anew(body.get("messages"))
+    return [(said, reason)] if said else []
+
+
+def _items(body: Raw) -> list[Answer]:
+    said = responses.said(body.get("output"))
+    return [(said, responses.reason(body))] if said else []
 
 
 def _told_anew(body: Raw) -> list[Answer]:
@@ -156,13 +183,15 @@ def _told_anew(body: Raw) -> list[Answer]:
     messages = _objects(body.get("messages"))
     if messages and not any("role" in message for message in messages):
         raise UnfitError(HIDDEN)
-    return [(message, message.get("finish_reason")) for message in messages]
+    return [([message], message.get("finish_reason")) for message in messages]
 
 
 def _answer(raw: Raw, reason: object) -> Made:
     if reason in CUT_SHORT:
         raise UnfitError(UNFINISHED)
-    answer = _assistant(raw)
+    answer = _message(raw)
+    if answer["role"] != "assistant":
+        raise UnfitError(NO_ANSWER)
     if not any(answer.get(key) for key in SAYING):
         raise UnfitError(NO_ANSWER)
     return answer

@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.cli.examples import BEGINNING, SAME, digests, examples
 from spanglass.cli.output import opened
-from spanglass.cli.traces import check_is_file, in_framework, is_call, spans_of, stop, text, trace_of
+from spanglass.cli.traces import check_is_file, in_framework, is_call, looks, spans_of, stop, text, trace_of
+from spanglass.endpoints.responses import COMPACT
 from spanglass.export.jsonl import expanded
 from spanglass.export.notes import id_of, parent_of
 from spanglass.export.words import counted
@@ -24,7 +25,8 @@ SPELLED: Final = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029
 
 
 def _is_chat(span: ReadableSpan) -> bool:
-    return is_call(span) and text(span, oi.OPENINFERENCE_SPAN_KIND) != "EMBEDDING"
+    embeds = text(span, oi.OPENINFERENCE_SPAN_KIND) == "EMBEDDING"
+    return is_call(span) and not embeds and not looks(span) and span.name != COMPACT.name
 
 
 class _Reader:
@@ -105,6 +107,9 @@ def export(file: str, *, kind: str, output: str, every_turn: bool) -> None:  # n
     assistant, tool; images by URL or data), and where the request had them "tools", "parallel_tool_calls" and
     "functions". The last message is the model's answer; of a call with several choices each is an example. A
     developer's message becomes a system's, which is the format's word for it; a refusal is a part of type "refusal".
+
+    A call of the Responses API is told as a chat: its instructions as the system's message, what the model says and
+    calls in one turn as one message, without its reasoning.
 
     A conversation whose turns are calls of their own, each with all that was said before, is one example: the longest.
     Of examples that are the same, one is written. What cannot be an example is left out, and counted on standard error

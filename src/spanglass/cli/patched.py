@@ -19,6 +19,7 @@ from spanglass.instrumentor import OpenAIInstrumentor
 from spanglass.settings import Settings
 
 GROUP: Final = "opentelemetry_instrumentor"
+RESOURCES: Final = "resources"  # the SDK's package of them
 TWICE: Final = "each call gets two spans, and its tokens may count twice"
 
 
@@ -120,5 +121,9 @@ def _parties(target: Target, function: Any) -> tuple[str, ...]:
 
 
 def _name(target: Target) -> str:
-    first = target.module.partition(".")[0]
-    return f"{'' if first == SDK else f'{first}.'}{target.owner}.{target.name}"
+    """Return where a target stands: of resources by the client's attributes that lead there, else by its library."""
+    _, _, inside = target.module.partition(f".{RESOURCES}.")
+    *path, last = inside.split(".")
+    library = target.module.partition(".")[0]
+    around = [name for name in path if name != last] if inside else [library] * (library != SDK)
+    return ".".join((*around, target.owner, target.name))

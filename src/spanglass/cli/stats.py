@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,9 +22,11 @@ from spanglass.cli.traces import (
     MODEL,
     TOKENS_IN,
     TOKENS_OUT,
+    endpoint_of,
     failed,
     in_framework,
     is_call,
+    is_ours,
     number,
     seconds,
     spans_of,
@@ -33,11 +36,15 @@ from spanglass.cli.traces import (
 from spanglass.export.notes import id_of, parent_of
 from spanglass.export.prices import cost
 from spanglass.export.words import dollars, duration, one_line
-from spanglass.semconv import gen_ai
+from spanglass.semconv import gen_ai, openinference
 from spanglass.semconv import spanglass as own
 
 QUANTILES: Final = (50, 95, 99)
 UNKNOWN: Final = "(no model)"
+KIND: Final = openinference.OPENINFERENCE_SPAN_KIND
+# What calls are taken for that others have recorded.
+CHAT: Final = "ChatCompletion"
+OTHERS: Final = {"EMBEDDING": "CreateEmbeddings"}
 FIRST_CHUNK: Final = (own.SPANGLASS_STREAM_TIME_TO_FIRST_CHUNK, gen_ai.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)
 
 
@@ -46,6 +53,7 @@ class Call:
     """What counts of one call; times are seconds."""
 
     model: str
+    endpoint: str
     failed: bool
     tokens_in: int | None
     tokens_out: int | None
@@ -100,6 +108,7 @@ def read_call(span: ReadableSpan) -> Call:
     guess = number(span, own.SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS)
     return Call(
         model=one_line(text(span, *MODEL) or UNKNOWN),
+        endpoint=one_line(endpoint_of(span)) if is_ours(span) else OTHERS.get(text(span, KIND) or "", CHAT),
         failed=failed(span),
         tokens_in=None if tokens_in is None else int(tokens_in),
         tokens_out=None if tokens_out is None else int(tokens_out),
@@ -125,7 +134,7 @@ def calls(spans: Iterable[ReadableSpan]) -> Iterator[Call]:
             continue
         if in_framework(span):
             around.add((trace_of(span), parent_of(span) or 0))
-        if span.instrumentation_scope is not None and span.instrumentation_scope.name == "spanglass":
+        if is_ours(span):
             yield read_call(span)
         else:
             others[trace_of(span), id_of(span)] = read_call(span)
@@ -182,15 +191,22 @@ NOTES: Final[tuple[tuple[Callable[[Totals], bool], str], ...]] = (
 
 
 def by_model(found: Iterable[Call]) -> tuple[dict[str, Totals], Totals]:
-    """Return what the calls of each model add up to, the most used model first, and what all of them do."""
-    models: dict[str, Totals] = {}
+    """Return what the calls of each model add up to, the most used model first, and what all of them do.
+
+    Of a model that was called in several ways, each way stands by itself.
+    """
+    ways: dict[tuple[str, str], Totals] = {}
     total = Totals()
     for call in found:
-        models.setdefault(call.model, Totals()).add(call)
+        ways.setdefault((call.model, call.endpoint), Totals()).add(call)
         total.add(call)
-    for totals in (*models.values(), total):
+    for totals in (*ways.values(), total):
         totals.firsts = array("d", sorted(totals.firsts))
         totals.durations = array("d", sorted(totals.durations))
+    times = Counter(model for model, _ in ways)
+    models = {
+        f"{model} ({endpoint})" if times[model] > 1 else model: totals for (model, endpoint), totals in ways.items()
+    }
     return dict(sorted(models.items(), key=lambda item: (-item[1].calls, item[0]))), total
 
 
@@ -221,7 +237,9 @@ def stats(file: str) -> None:
     file exporter wrote.
 
     A call is a span of a model, whoever recorded it. HTTP attempts and functions are none; of a framework's span and
-    the call in it, the call counts, and its tokens count once. Retries are the attempts beyond the first of each call,
+    the call in it, the call counts, and its tokens count once. A model that was called by several endpoints has a row
+    for each. What only looks at a response is no call, unless it is the first that tells the tokens of one that was
+    made in the background. Retries are the attempts beyond the first of each call,
     and backoff is what was waited between them. Tokens out have a ~ where some are estimated. Cost is what genai-prices
     knows (pip install 'spanglass[prices]'), in US dollars, and has a + where it does not know all.
 

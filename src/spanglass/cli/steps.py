@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import format_span_id, format_trace_id
 
-from spanglass.cli.conversation import received, sent, tools
+from spanglass.cli.conversation import completions, embedded, prompts, received, sent, tools, vectors
 from spanglass.cli.traces import (
     CACHED,
     MODEL,
@@ -17,23 +18,31 @@ from spanglass.cli.traces import (
     failed,
     is_attempt,
     is_call,
+    looks,
     number,
     resource_text,
     text,
     times,
 )
-from spanglass.endpoints.chat import read_message
+from spanglass.endpoints import chat, responses
 from spanglass.export.notes import id_of, parent_of, status_of
 from spanglass.export.prices import cost
 from spanglass.export.words import counted, dollars, duration, lines, one_line
 from spanglass.plain import fields
-from spanglass.record import Message, Part
+from spanglass.record import Message, Part, Record
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
 from spanglass.writers.budget import FOLDED
 
 LAST: Final = 4  # messages sent that are shown of a call, where not all are
+BODIES: Final = {"messages": chat.ENDPOINT, "input": responses.CREATE}
+"""What reads a body that has this."""
+TOLD: Final = (
+    (own.SPANGLASS_USAGE_TOLD_PROMPT_TOKENS, "in"),
+    (own.SPANGLASS_USAGE_TOLD_COMPLETION_TOKENS, "out"),
+)
+THOUGHT: Final = "reasoning"
 SOURCES: Final = {
     "retry-after-ms": ", as the server asked (retry-after-ms)",
     "retry-after": ", as the server asked (retry-after)",
@@ -84,7 +93,12 @@ def _name(span: ReadableSpan) -> str:
     if is_attempt(span):
         return f"{name} {(number(span, otel.HTTP_REQUEST_RESEND_COUNT) or 0) + 1:.0f}"
     kind = text(span, oi.OPENINFERENCE_SPAN_KIND)
-    return name if kind is None or is_call(span) else f"{name} ({one_line(kind)})"
+    return name if kind is None or _asks(span) else f"{name} ({one_line(kind)})"
+
+
+def _asks(span: ReadableSpan) -> bool:
+    """Tell whether the span is of a request to the API, be it of a model or not."""
+    return is_call(span) or looks(span)
 
 
 def _note(span: ReadableSpan) -> str:
@@ -102,7 +116,8 @@ def _lines(span: ReadableSpan, *, whole: bool) -> Iterator[Line]:
     if failed(span) and not is_attempt(span):
         error = _error(span)
         yield from _said("error", error, whole=True) if whole else (Line(one_line(error), "error"),)
-    if is_call(span):
+    if _asks(span):
+        yield from _embedded(span, whole=whole)
         yield from _conversation(span, whole=whole)
     else:
         for label, name in (("input", oi.INPUT_VALUE), ("output", oi.OUTPUT_VALUE)):
@@ -132,7 +147,7 @@ def _facts(span: ReadableSpan) -> Iterator[str]:
     if is_attempt(span):
         yield from _attempt_facts(span)
         return
-    if not is_call(span):
+    if not _asks(span):
         return
     model = text(span, *MODEL)
     if model:
@@ -142,15 +157,24 @@ def _facts(span: ReadableSpan) -> Iterator[str]:
     if price is not None:
         yield dollars(price)
     yield from _stream(span)
-    reason = text(span, oi.LLM_FINISH_REASON)
-    if reason:
+    reason = text(span, oi.LLM_FINISH_REASON, own.SPANGLASS_RESPONSE_STATUS)
+    if reason and reason != text(span, own.SPANGLASS_STREAM_OUTCOME):
         yield one_line(reason)
+    yield from _links(span)
     attempts = int(number(span, own.SPANGLASS_ATTEMPT_COUNT) or 1)
     if attempts > 1:
         yield counted(attempts, "attempt")
     request_id = text(span, own.SPANGLASS_RESPONSE_REQUEST_ID)
     if request_id and failed(span):
         yield f"request id {one_line(request_id)}"
+
+
+def _links(span: ReadableSpan) -> Iterator[str]:
+    """Yield which span began the response that this one looks at."""
+    for link in span.links if looks(span) else ():
+        elsewhere = span.context is None or link.context.trace_id != span.context.trace_id
+        trace = f" of trace {format_trace_id(link.context.trace_id)}" if elsewhere else ""
+        yield f"begun by span {format_span_id(link.context.span_id)}{trace}"
 
 
 def _attempt_facts(span: ReadableSpan) -> Iterator[str]:
@@ -177,6 +201,11 @@ def _tokens(span: ReadableSpan) -> Iterator[str]:
         told.append(f"~{guess:,.0f} out")
     if told:
         yield f"tokens {' + '.join(told)}"
+        return
+    counts = ((number(span, name), which) for name, which in TOLD)
+    known = [f"{count:,.0f} {which}" for count, which in counts if count is not None]
+    if known:
+        yield f"tokens {' + '.join(known)} (not counted here)"
 
 
 def _stream(span: ReadableSpan) -> Iterator[str]:
@@ -196,18 +225,30 @@ def _error(span: ReadableSpan) -> str:
     return span.status.description or kind.rpartition(".")[2] or "failed"
 
 
+def _embedded(span: ReadableSpan, *, whole: bool) -> Iterator[Line]:
+    """Yield how many vectors came, and what was embedded."""
+    count, dimensions = vectors(span)
+    if count:
+        yield Line(counted(count, "vector") + (f" of {counted(dimensions, 'dimension')}" if dimensions else ""))
+    texts = embedded(span)
+    for given in texts if whole else texts[:LAST]:
+        yield from _said("text", given, whole=whole)
+    if not whole and len(texts) > LAST:
+        yield Line(f"... {counted(len(texts) - LAST, 'text')} more")
+
+
 def _conversation(span: ReadableSpan, *, whole: bool) -> Iterator[Line]:
     if whole:
-        parameters = text(span, oi.LLM_INVOCATION_PARAMETERS)
+        parameters = text(span, oi.LLM_INVOCATION_PARAMETERS, oi.EMBEDDING_INVOCATION_PARAMETERS)
         if parameters:
             yield from _said("parameters", parameters, whole=True)
         for tool in tools(span):
             yield from _said("tool offered", tool, whole=True)
-    messages = _all_sent(span) if whole else sent(span)
+    messages = (_all_sent(span) if whole else sent(span)) or prompts(span)
     if not whole and len(messages) > LAST:
         yield Line(_before(messages[:-LAST]))
         messages = messages[-LAST:]
-    for message in (*messages, *received(span)):
+    for message in (*messages, *received(span), *completions(span)):
         yield from _message(message, whole=whole)
 
 
@@ -223,7 +264,11 @@ def _all_sent(span: ReadableSpan) -> list[Message]:
     if all(message.role != FOLDED for message in messages):
         return messages
     with suppress(ValueError, TypeError):  # cut, or of another shape: the messages are then as the span lists them
-        return [read_message(fields(message)) for message in json.loads(text(span, oi.INPUT_VALUE) or "")["messages"]]
+        body = fields(json.loads(text(span, oi.INPUT_VALUE) or ""))
+        for name in BODIES.keys() & body.keys():
+            record = Record("", "", "")
+            BODIES[name].read_request(record, body, None)
+            return record.input_messages or messages
     return messages
 
 
@@ -250,7 +295,9 @@ def _texts(message: Message) -> Iterator[str]:
 def _part(part: Part) -> str:
     if part.kind == "text" and part.text is not None:
         return part.text
-    said: Sequence[str | None] = (part.name, part.url, part.id, part.text)
+    hidden = "encrypted" if part.encrypted and not part.text else None
+    named = None if part.kind == THOUGHT else part.id
+    said: Sequence[str | None] = (part.name, part.url, named, part.text, hidden)
     return f"[{' '.join((part.kind, *filter(None, said)))}]"
 
 

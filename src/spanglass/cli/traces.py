@@ -9,6 +9,7 @@ import click
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
+from spanglass.endpoints import responses
 from spanglass.export.jsonl import expanded, read_jsonl
 from spanglass.export.notes import ATTEMPT, CALLS, id_of
 from spanglass.plain import LARGEST
@@ -22,6 +23,7 @@ NANOSECONDS: Final = 1e9
 # What a call says by either convention.
 MODEL: Final = (
     openinference.LLM_MODEL_NAME,
+    openinference.EMBEDDING_MODEL_NAME,
     gen_ai.GEN_AI_RESPONSE_MODEL,
     gen_ai.GEN_AI_REQUEST_MODEL,
 )
@@ -31,6 +33,13 @@ CACHED: Final = (
     openinference.LLM_TOKEN_COUNT_PROMPT_DETAILS_CACHE_READ,
     gen_ai.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
 )
+
+LOOKS: Final = frozenset(
+    name
+    for endpoint in (responses.RETRIEVE, responses.CANCEL, responses.COUNT)
+    for name in (endpoint.name, endpoint.operation)
+)
+"""What asks no model: it looks at a response that another call has made, or counts."""
 
 AROUND_CALLS: Final = frozenset({None, "create_agent", "invoke_agent", "invoke_workflow", "execute_tool"})
 """The operations of gen_ai that are no calls of a model, though they may name one, and sum up what its calls took."""
@@ -112,14 +121,28 @@ def is_attempt(span: ReadableSpan) -> bool:
 
 def in_framework(span: ReadableSpan) -> bool:
     """Tell whether the span is a call of ours whose tokens a framework's span around it has as well."""
-    scope = span.instrumentation_scope
     attributes = span.attributes or {}
     return (
-        scope is not None
-        and scope.name == "spanglass"
+        is_ours(span)
         and attributes.get(openinference.OPENINFERENCE_SPAN_KIND) == "CHAIN"
         and openinference.LLM_SYSTEM in attributes
+        and (not looks(span) or number(span, *TOKENS_IN) is not None)
     )
+
+
+def is_ours(span: ReadableSpan) -> bool:
+    """Tell whether spanglass has recorded the span."""
+    return span.instrumentation_scope is not None and span.instrumentation_scope.name == "spanglass"
+
+
+def looks(span: ReadableSpan) -> bool:
+    """Tell whether the span is of those of ours that ask no model, though one may tell what a response took."""
+    return is_ours(span) and endpoint_of(span) in LOOKS
+
+
+def endpoint_of(span: ReadableSpan) -> str:
+    """Return what the endpoint of a call of ours is named, by the convention that named the span."""
+    return span.name.partition(" ")[0]
 
 
 def is_call(span: ReadableSpan) -> bool:
@@ -127,6 +150,8 @@ def is_call(span: ReadableSpan) -> bool:
     kind = text(span, openinference.OPENINFERENCE_SPAN_KIND)
     if kind is None:
         operation = text(span, gen_ai.GEN_AI_OPERATION_NAME)
+        if operation in LOOKS:
+            return number(span, *TOKENS_IN) is not None
         return operation not in AROUND_CALLS and text(span, gen_ai.GEN_AI_REQUEST_MODEL) is not None
     return kind in CALLS or in_framework(span)
 

@@ -23,15 +23,25 @@ LONGEST: Final = 240  # characters kept of any one text
 
 ROLE: Final = re.compile(rf"{oi.LLM_INPUT_MESSAGES}\.(\d{{1,9}})\.{oi.MESSAGE_ROLE}")
 PART: Final = f".{oi.MESSAGE_CONTENT_TEXT}"
-FIRST: Final = f"{oi.LLM_OUTPUT_MESSAGES}.0"
 MODEL_NAME: Final = "model_name"  # in the metadata of a function: the model that it expects
+EMBEDDED: Final = f"{oi.EMBEDDING_EMBEDDINGS}.0.{oi.EMBEDDING_TEXT}"
+PROMPT: Final = f"{oi.LLM_PROMPTS}.0.{oi.PROMPT_TEXT}"
 ATTEMPT: Final = "attempt"
+FETCHES: Final = ("RetrieveResponse", "CancelResponse", "fetch_response", "cancel_response")
 COMPLETE: Final = (None, "completed")  # outcomes of what has come to its end
 CALLS: Final = frozenset({"LLM", "EMBEDDING"})  # the kinds that stand for calls of a model
 TOOLS: Final = {
-    ("ChatCompletion", False): "openai_chat",
-    ("ChatCompletion", True): "openai_chat_stream",
+    "ChatCompletion": "openai_chat",
+    "Response": "openai_response",
+    "CompactResponse": "openai_compact",
+    "RetrieveResponse": "openai_retrieve",
+    "CancelResponse": "openai_cancel",
+    "CountInputTokens": "openai_count_tokens",
+    "CreateEmbeddings": "openai_embeddings",
+    "Completion": "openai_completion",
 }
+UNMADE: Final = frozenset({"queued", "in_progress"})  # what the API says of a response that it has only begun
+UNFINISHED: Final = frozenset({"incomplete", "cancelled"})  # and of one that did not come to its end
 BACKOFF_SOURCES: Final = {
     "retry-after-ms": "asked for by the server",
     "retry-after": "asked for by the server",
@@ -42,7 +52,10 @@ Attributes = Mapping[str, Any]
 
 
 class Call(NamedTuple):
-    """What is added up of the calls of a trace; `started` is in ns."""
+    """What is added up of the calls of a trace; `started` is in ns.
+
+    `unmade` is 1 of a call that has begun a response in the background, and -1 of the one that told what it took.
+    """
 
     started: int
     model: str | None
@@ -51,6 +64,7 @@ class Call(NamedTuple):
     estimated: bool
     cost: Decimal | None
     retries: int
+    unmade: int = 0
 
 
 class Note(NamedTuple):
@@ -106,12 +120,13 @@ def _call(span: ReadableSpan, attributes: Attributes) -> Call:
     tokens, estimated = _tokens(attributes)
     return Call(
         span.start_time or 0,
-        text_of(attributes, oi.LLM_MODEL_NAME),
-        _prompt(attributes),
+        text_of(attributes, oi.LLM_MODEL_NAME) or text_of(attributes, oi.EMBEDDING_MODEL_NAME),
+        _prompt(attributes) or text_of(attributes, EMBEDDED) or text_of(attributes, PROMPT),
         tokens,
         estimated,
         cost(span),
         max(int(_number(attributes, own.SPANGLASS_ATTEMPT_COUNT) or 1) - 1, 0),
+        1 if attributes.get(own.SPANGLASS_RESPONSE_STATUS) in UNMADE else -(span.name in FETCHES),
     )
 
 
@@ -149,8 +164,13 @@ def status_of(span: ReadableSpan) -> str:
         return "FAILED"
     outcome = (span.attributes or {}).get(own.SPANGLASS_STREAM_OUTCOME)
     succeeded = span.status.status_code is StatusCode.OK  # whatever else it has met on the way
-    cancelled = not succeeded and any(event.name == otel.EXCEPTION for event in span.events)
-    return "OK" if outcome in COMPLETE and not cancelled else "INCOMPLETE"
+    return "OK" if outcome in COMPLETE and (succeeded or not _cut_short(span)) else "INCOMPLETE"
+
+
+def _cut_short(span: ReadableSpan) -> bool:
+    """Tell whether a span was cancelled, or its response did not come to its end."""
+    told = (span.attributes or {}).get(own.SPANGLASS_RESPONSE_STATUS)
+    return told in UNFINISHED or any(event.name == otel.EXCEPTION for event in span.events)
 
 
 def _prompt(attributes: Attributes) -> str | None:
@@ -183,8 +203,9 @@ def _expected(attributes: Attributes) -> str | None:
 
 
 def _tool(name: str, attributes: Attributes, kind: str) -> str:
-    streamed = own.SPANGLASS_STREAM_OUTCOME in attributes
-    return TOOLS.get((name, streamed)) or line(name) if kind in CALLS else line(name)
+    if name not in TOOLS or not (kind in CALLS or oi.LLM_SYSTEM in attributes):
+        return line(name)
+    return f"{TOOLS[name]}{'_stream' if own.SPANGLASS_STREAM_OUTCOME in attributes else ''}"
 
 
 def _details(span: ReadableSpan, attributes: Attributes, kind: str) -> Iterator[str]:
@@ -204,8 +225,10 @@ def _details(span: ReadableSpan, attributes: Attributes, kind: str) -> Iterator[
         yield _error(span, attributes)
     elif calls := [*_calls(attributes)]:
         yield f"calls {', '.join(calls)}"
-    elif reason := text_of(attributes, oi.LLM_FINISH_REASON):
-        yield reason
+    else:
+        reason = text_of(attributes, oi.LLM_FINISH_REASON) or text_of(attributes, own.SPANGLASS_RESPONSE_STATUS)
+        if reason and reason != outcome:
+            yield reason
 
 
 def _error(span: ReadableSpan, attributes: Attributes) -> str:
@@ -214,9 +237,13 @@ def _error(span: ReadableSpan, attributes: Attributes) -> str:
 
 
 def _calls(attributes: Attributes) -> Iterator[str]:
-    """Yield the names of the tools that the model asks for, in its first choice."""
-    for number in count():
-        name = text_of(attributes, f"{FIRST}.{oi.MESSAGE_TOOL_CALLS}.{number}.{oi.TOOL_CALL_FUNCTION_NAME}")
-        if name is None:
+    """Yield the names of the tools that the model asks for, in its first choice; a response has one, of many items."""
+    for item in count() if own.SPANGLASS_RESPONSE_STATUS in attributes else range(1):
+        said = f"{oi.LLM_OUTPUT_MESSAGES}.{item}."
+        for number in count():
+            name = text_of(attributes, f"{said}{oi.MESSAGE_TOOL_CALLS}.{number}.{oi.TOOL_CALL_FUNCTION_NAME}")
+            if name is None:
+                break
+            yield name
+        if said + oi.MESSAGE_ROLE not in attributes:
             return
-        yield name

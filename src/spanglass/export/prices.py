@@ -34,6 +34,9 @@ PROVIDERS: Final = {
 }
 HOST: Final = "api.openai.com"  # OpenAI's others keep data in a region, at prices of their own
 FEE: Final = "search"  # in the name of a model that searches, or researches: each search has its fee, and none is told
+# The provider's own tools that it charges for by the piece, by name: a program's own tool may have the same one.
+HOSTED: Final = frozenset({"web_search", "file_search", "code_interpreter", "image_generation", "shell"})
+MADE: Final = f"{oi.LLM_OUTPUT_MESSAGES}."
 STANDARD: Final = (None, "auto", "default")  # service tiers
 
 COUNTS: Final = (
@@ -57,10 +60,10 @@ def cost(span: ReadableSpan) -> Decimal | None:
     the day of the call; nothing is asked of the network.
     """
     attributes = copied(span.attributes or {})
-    provider = PROVIDERS.get(str(attributes.get(oi.LLM_PROVIDER)))
-    model = attributes.get(oi.LLM_RESPONSE_MODEL_NAME)
+    provider = PROVIDERS.get(str(attributes.get(oi.LLM_PROVIDER) or _embedder(attributes)))
+    model = attributes.get(oi.LLM_RESPONSE_MODEL_NAME, attributes.get(oi.EMBEDDING_MODEL_NAME))
     usage = _usage(attributes)
-    if provider is None or not isinstance(model, str) or FEE in model or usage is None:
+    if provider is None or not isinstance(model, str) or FEE in model or usage is None or _has_fees(attributes):
         return None
     if provider == "openai" and attributes.get(otel.SERVER_ADDRESS, HOST) != HOST:
         return None
@@ -72,6 +75,20 @@ def cost(span: ReadableSpan) -> Decimal | None:
         when = datetime.fromtimestamp((span.start_time or 0) / 1e9, timezone.utc)
         return _cost(prices, provider, model, usage, when, _tier(attributes))
     return None
+
+
+def _embedder(attributes: Attributes) -> str | None:
+    """Return who embeds, which OpenInference does not say: OpenAI, as far as the host tells."""
+    embeds = attributes.get(oi.OPENINFERENCE_SPAN_KIND) == "EMBEDDING"
+    return "openai" if embeds and attributes.get(otel.SERVER_ADDRESS) == HOST else None
+
+
+def _has_fees(attributes: Attributes) -> bool:
+    """Tell whether a response was made with tools of the provider's that cost beside the tokens."""
+    if own.SPANGLASS_RESPONSE_STATUS not in attributes:
+        return False
+    called = (name for name in attributes if name.startswith(MADE) and name.endswith(oi.TOOL_CALL_FUNCTION_NAME))
+    return any(attributes[name] in HOSTED for name in called)
 
 
 @cache

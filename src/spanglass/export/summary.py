@@ -84,7 +84,7 @@ class Tally:
 
     __slots__ = (
         "_cost", "_estimated", "_incomplete", "_links", "_models", "_most", "_notes", "_partial", "_prompt", "_resent",
-        "_retries", "_tokens", "steps",
+        "_retries", "_tokens", "_unmade", "steps",
     )  # fmt: skip
 
     def __init__(self, most: int = maxsize) -> None:
@@ -97,7 +97,7 @@ class Tally:
         self._tokens: int | None = None
         self._cost: Decimal | None = None
         self._estimated = self._partial = self._incomplete = False
-        self._retries = self._resent = 0
+        self._retries = self._resent = self._unmade = 0
 
     def add(self, note: Note, *, last: bool = False) -> bool:
         """Take one span, and return whether it is kept: the `last` one is in any case."""
@@ -123,8 +123,9 @@ class Tally:
             self._tokens = (self._tokens or 0) + call.tokens
         self._estimated |= call.estimated
         self._retries += call.retries
+        self._unmade += call.unmade
         if call.cost is None:
-            self._partial = True
+            self._partial |= call.unmade <= 0
         else:
             self._cost = (self._cost or Decimal(0)) + call.cost
 
@@ -146,7 +147,7 @@ class Tally:
             tokens=self._tokens,
             estimated=self._estimated,
             cost=self._cost,
-            partial=self._cost is not None and self._partial,
+            partial=self._cost is not None and (self._partial or self._unmade > 0),
             retries=max(self._retries, self._resent),  # attempts tell it where their calls do not
             steps=self.steps - (container is not None),
             status="FAILED" if failed else "INCOMPLETE" if self._incomplete else "SUCCESS",

@@ -12,6 +12,11 @@ with OpenAIServer() as server, captured_spans() as captured:
         list(client.chat.completions.create(**ask, stream=True))
     assert [span.name for span in captured.spans] == ["attempt", "attempt", "ChatCompletion"]
 ```
+
+What is scripted is a body as the API words it, or the chunks of a stream: `completion` and `chunks` make them for chat,
+`response` and `response_events` for the Responses API (of texts, or of output items, of which `said` makes a message;
+its streams end without a `[DONE]`: `Stream(response_events(), done=False)`), `embeddings` for embeddings, and
+`text_completion` and `text_chunks` for completions before chat. A server without a script answers all of these.
 """
 
 from spanglass.testing.answers import Answer, HangUp, Reply, Request, Stall, Stream

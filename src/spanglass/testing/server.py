@@ -49,7 +49,7 @@ def _text(asked: dict[str, Any]) -> Answer:
     model = asked.get("model", TEXT_MODEL)
     if asked.get("stream"):
         return Stream(text_chunks(model=model, usage=_usage(asked)))
-    return Reply(text_completion(model=model))
+    return Reply(text_completion(*["Hello"] * _inputs(asked.get("prompt")), model=model))
 
 
 def _response(asked: dict[str, Any]) -> Answer:
@@ -58,11 +58,14 @@ def _response(asked: dict[str, Any]) -> Answer:
 
 
 def _embeddings(asked: dict[str, Any]) -> Answer:
-    given: Any = asked.get("input")
-    several = given.__class__ is list and not isinstance(given[0], int)
-    count = len(given) if several else 1  # a list of tokens is one input
-    encoded = asked.get("encoding_format") == "base64"
-    return Reply(embeddings([VECTOR] * count, base64_encoded=encoded, model=asked.get("model", EMBEDDING_MODEL)))
+    vectors, encoded = [VECTOR] * _inputs(asked.get("input")), asked.get("encoding_format") == "base64"
+    return Reply(embeddings(vectors, base64_encoded=encoded, model=asked.get("model", EMBEDDING_MODEL)))
+
+
+def _inputs(given: Any) -> int:
+    """Return how many inputs there are: a list has one each, unless it is the tokens of one."""
+    several = given.__class__ is list and not all(one.__class__ is int for one in given)
+    return len(given) if several else 1
 
 
 def _usage(asked: dict[str, Any]) -> dict[str, Any] | None:
