@@ -102,13 +102,14 @@ class Ask(NamedTuple):
 
     def asked(self, server: OpenAIServer, **more: Any) -> dict[str, Any]:
         """Return what a span says of the request, with `more` in its body."""
-        body = {**self.body, **more}
+        written = self._written({**self.body, **more})
+        body = json.loads(written)  # in the order of the SDK at hand
         parameters = {name: body[name] for name in body if name != self.read}
         return {
             "openinference.span.kind": self.kind,
             "server.address": "127.0.0.1",
             "server.port": server.port,
-            "input.value": self._written(body),
+            "input.value": written,
             "input.mime_type": "application/json",
             self.parameters: _json(parameters),
             **self.said,

@@ -104,14 +104,16 @@ def test_what_is_no_exception(flavour: Flavour, server: OpenAIServer, captured: 
 def never_awaited(ask: Ask, server: OpenAIServer) -> list[tuple[str, str]]:
     """Call and drop it; return the warnings."""
     flavour = Async()
-    method = need(flavour.client(server), ask.method)
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        made = method(**ask.body)
-        assert inspect.iscoroutine(made)
-        del made
-        gc.collect()
-    flavour.leave()
+    try:
+        method = need(flavour.client(server), ask.method)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            made = method(**ask.body)
+            assert inspect.iscoroutine(made)
+            del made
+            gc.collect()
+    finally:
+        flavour.leave()
     return [(warning.category.__name__, str(warning.message)) for warning in warned]
 
 
