@@ -140,7 +140,7 @@ def cases() -> Generator[tuple[Case, ...]]:
             Case("unsampled chunk", 0, *chunks, sampled=False, runs=1),
             Case("unsampled chunk, async", 0, *chunks_async, sampled=False, runs=1),
             Case("failed call", 600, _failing(stack)),
-            Case("small response", 605, response),
+            Case("small response", 580, response),
             Case("40 input items", 1400, items, runs=2),
             Case("response event", 3, *events, runs=1),
             Case("response event, async", 4, *events_async, runs=1),
