@@ -49,10 +49,9 @@ def test_stream_that_is_held(flavour: Flavour, server: OpenAIServer, counting: C
     server.script(FIRST, REST)
     client = flavour.client(server)
     with captured_spans(meter_provider=counting.provider) as captured:
-        held = RESPONSES.open(flavour, client, background=True)
-        flavour.take(held, HALF)
-        flavour.take(RETRIEVE.open(flavour, client, starting_after=HALF - 1))
-        flavour.close(held)
+        with flavour.entered(RESPONSES.open(flavour, client, background=True)) as held:
+            flavour.take(held, HALF)
+            flavour.take(RETRIEVE.open(flavour, client, starting_after=HALF - 1))
 
     second, first = captured.spans
     assert [("RetrieveResponse", "LLM", 11, 1), ("Response", "LLM", None, 0)] == counted(captured.spans)
@@ -96,6 +95,21 @@ def test_another_stream_that_is_held(flavour: Flavour, server: OpenAIServer, cap
     assert [("RetrieveResponse", "CHAIN", None, 0)] * 2 == fetched
 
 
+def test_id_of_two_streams_that_are_held(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """Where a server gives an id again while the first response still comes, the last one has it."""
+    server.script(*[FIRST] * 5, DONE)
+    client = flavour.client(server)
+    held = [RESPONSES.open(flavour, client, background=True) for _ in range(5)]
+    for stream in held:
+        flavour.take(stream, HALF)
+    RETRIEVE.create(flavour, client)
+    for stream in held:
+        flavour.close(stream)
+
+    fetched, *makers = captured.spans
+    assert [makers[-1].context] == [link.context for link in fetched.links]
+
+
 def test_id_that_is_given_again(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
     """Where a server gives an id again, the response that was made last has it."""
     client = flavour.client(server)
@@ -111,7 +125,7 @@ def test_id_that_is_given_again(flavour: Flavour, server: OpenAIServer, captured
 
 def test_odd_id(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
     """An id that a URL writes otherwise is the same, and is told as the program gave it."""
-    odd = "a ü=b%41"
+    odd = "a ü=b"
     server.script(Reply(response([], id=odd, status="queued", usage=None)), Reply(response(id=odd)))
     client = flavour.client(server)
     RESPONSES.create(flavour, client, background=True)

@@ -610,7 +610,7 @@ def test_odd_ids_of_a_response(name: str, flavour: Flavour, server: OpenAIServer
     server.script(Reply(response("text received", **LINKS)), Reply(response("text received", **LINKS)))
     client = flavour.client(server)
     with captured_spans(hide=(name,)) as captured:
-        RESPONSES.create(flavour, client, **(LINKS if name != "outputs" else {}))
+        RESPONSES.create(flavour, client, extra_body=LINKS if name != "outputs" else {})
         RETRIEVE.create(flavour, client)
 
     assert "odd" not in everything(captured)
@@ -634,7 +634,7 @@ def test_ids_of_a_response_stay(flavour: Flavour, server: OpenAIServer) -> None:
     for name in HIDES:
         server.script(Reply(response("x", **ENDS | {"incomplete_details": {"reason": "max_output_tokens"}})))
         with captured_spans(hide=(name,)) as captured:
-            RESPONSES.create(flavour, flavour.client(server), **links)
+            RESPONSES.create(flavour, flavour.client(server), extra_body=links)
         told = dict(captured.spans[-1].attributes or {})
         names = ("request.previous_response_id", "request.conversation_id", "response.status")
         assert ["resp_0", "conv_1", "completed", "max_output_tokens"] == [

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from opentelemetry.trace import Link, Span, SpanContext
@@ -19,6 +20,14 @@ class Made(NamedTuple):
 
     span: SpanContext
     ticket: list[bool]
+
+
+class Streamed(NamedTuple):
+    """A response that has begun to come, and the start and the span of the call that makes it."""
+
+    id: Any
+    start: int
+    span: SpanContext
 
 
 _made: dict[str, Made] = {}
@@ -74,19 +83,15 @@ def _find(response_id: str) -> Made | None:
     made = _made.get(response_id)
     if made is not None:
         return made
-    for call in open_calls():
-        if foreign(_streamed, call) == response_id:
-            span: SpanContext | None = foreign(_span, call)
-            if span is not None and span.is_valid:  # or else it has ended just now
-                return _remember(response_id, span)
-    return _made.get(response_id)
+    streams = [told for call in open_calls() if (told := foreign(_told, call)) is not None and told.id == response_id]
+    if not streams:
+        return _made.get(response_id)  # it may have ended just now
+    return _remember(response_id, max(streams, key=attrgetter("start")).span)
 
 
-def _streamed(call: Any) -> Any:
-    """Return the id of the response that a call streams in the background, as far as it has come."""
-    return call.stream.accumulator.settle()["id"] if call.record.background else None
-
-
-def _span(call: Any) -> SpanContext:
-    context: SpanContext = call.span.get_span_context()
-    return context
+def _told(call: Any) -> Streamed | None:
+    """Return what is known of the response that an open call streams; no other call has all that is asked for here."""
+    record, span = call.record, call.span.get_span_context()
+    if not record.background or not span.is_valid:
+        return None
+    return Streamed(call.stream.accumulator.settle()["id"], record.start, span)
