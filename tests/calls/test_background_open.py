@@ -1,5 +1,8 @@
 """A response that goes on in the background while the stream of the call that made it is still held."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -7,7 +10,8 @@ from asks import RESPONSES, RETRIEVE
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import use_span
 
-from flavours import Flavour
+from asking import need
+from flavours import Flavour, Sync
 from metered import INPUT, OUTPUT, Counting
 from spanglass.calls import background
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, response, response_events
@@ -48,10 +52,12 @@ def test_stream_that_is_held(flavour: Flavour, server: OpenAIServer, counting: C
     """Who reads on elsewhere is linked to a call whose stream was left, but not closed, and counts its tokens."""
     server.script(FIRST, REST)
     client = flavour.client(server)
-    with captured_spans(meter_provider=counting.provider) as captured:
-        with flavour.entered(RESPONSES.open(flavour, client, background=True)) as held:
-            flavour.take(held, HALF)
-            flavour.take(RETRIEVE.open(flavour, client, starting_after=HALF - 1))
+    with (
+        captured_spans(meter_provider=counting.provider) as captured,
+        flavour.entered(RESPONSES.open(flavour, client, background=True)) as held,
+    ):
+        flavour.take(held, HALF)
+        flavour.take(RETRIEVE.open(flavour, client, starting_after=HALF - 1))
 
     second, first = captured.spans
     assert [("RetrieveResponse", "LLM", 11, 1), ("Response", "LLM", None, 0)] == counted(captured.spans)
@@ -147,3 +153,31 @@ def test_fetched_within(ended: bool, flavour: Flavour, server: OpenAIServer, cap
     flavour.take(stream)
 
     assert ("RetrieveResponse", "CHAIN", 11, 1) == counted(captured.spans)[-1]
+
+
+FORKED = """
+import os, sys
+import openai
+from spanglass.testing import captured_spans
+with openai.OpenAI(base_url=sys.argv[1], api_key="test") as client, captured_spans() as captured:
+    client.responses.create(model="m", input="hi", extra_body={"background": True})
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    client.responses.retrieve("resp_test")
+    span = captured.spans[-1]
+print(span.attributes["openinference.span.kind"], len(span.links), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_forked(server: OpenAIServer) -> None:
+    """What a parent process has made its child has not: the tokens are counted by the parent alone."""
+    flavour = Sync()
+    need(flavour.client(server), "responses.retrieve")
+    flavour.leave()
+    server.script(QUEUED, DONE, DONE)
+    asked = [sys.executable, "-W", "ignore", "-c", FORKED, server.base_url]
+    ended = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - ours
+
+    assert ["CHAIN 0", "LLM 1"] == ended.stdout.splitlines()
