@@ -6,6 +6,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
+from contextvars import copy_context
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +21,11 @@ from opentelemetry.trace import SpanKind, StatusCode
 from flavours import Async, Flavour, Sync
 from spanglass import trace, using, wrap_openai
 from spanglass.calls import execution, patch, runner, unfinished
+from spanglass.calls.serving import Serving, served
 from spanglass.calls.suppressed import SUPPRESSED
+from spanglass.calls.tracing import Tracing
 from spanglass.credentials import REDACTED
+from spanglass.settings import Settings
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, captured_spans
 
 pytest.importorskip("openai.lib.responses_tool_runner", reason="this SDK runs no tools", exc_type=ImportError)
@@ -477,3 +481,15 @@ def test_watcher_of_an_sdk_that_has_none(captured: CapturedSpans) -> None:
 
     assert [["skip"], ["on_diagnostic", "skip"]] == [sorted(kwargs) for kwargs in given]
     assert ["Found."] * 2 == [shown(span)["output.value"] for span in tools(captured)]
+
+
+def test_closed_in_another_context() -> None:
+    """A runner whose coroutine is closed elsewhere, as by the collector, leaves the one that is at work there."""
+    first, second = (Tracing(Settings.load()) for _ in range(2))
+    closed = Serving(first)
+    copy_context().run(closed.__enter__)
+
+    with Serving(second):
+        closed.__exit__()
+        assert second is served.get()
+    assert served.get() is None
