@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from asking import need
 from spanglass.endpoints.events import PIECES, ResponseAccumulator
+from spanglass.plain import encode
 from spanglass.testing import response, response_events, said
 
 Event = dict[str, Any]
@@ -278,6 +279,49 @@ def test_places_left_out() -> None:
     events = [{"type": name, "item_id": item, "delta": delta} for item, delta in (("a", "1"), ("b", "2"), ("a", "3"))]
 
     assert [(item["id"], item["arguments"]) for item in settled(events)["output"]] == [("a", "13"), ("b", "2")]
+
+
+@shapes
+def test_places_left_out_of_some(shape: Shape) -> None:
+    """An event that tells no place is of the item that its id was told with, also between others that tell theirs."""
+    name = "response.output_text.delta"
+    added = [{"type": "response.output_item.added", "output_index": n, "item": said("", n)} for n in range(2)]
+    pieces: list[Event] = [
+        {"item_id": "msg_test_1", "delta": "a"},
+        {"item_id": "msg_test_0", "output_index": 0, "delta": "b"},
+        {"item_id": "msg_test_1", "delta": "c"},
+        {"item_id": "msg_test_0", "output_index": 0, "delta": "d"},
+    ]
+    events = [{"type": name, "content_index": 0, "logprobs": [], **piece} for piece in pieces]
+
+    found = settled(shape([*added, *events]))["output"]
+
+    assert [(item["id"], item["content"][0]["text"]) for item in found] == [("msg_test_0", "bd"), ("msg_test_1", "ac")]
+
+
+@shapes
+def test_spelling(shape: Shape) -> None:
+    """Fields that Python has other names for have those of the API."""
+    asked = {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
+    ended = {**response([{**CALL, "async": True}]), "text": {"format": asked}}
+
+    assert settled(shape([{"type": "response.completed", "response": ended}])) == ended
+
+
+@pytest.mark.parametrize("place", ["metadata", "item"])
+def test_deep(place: str) -> None:
+    """What is deeper than anybody can read ends in a mark, and takes nothing else with it."""
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"a": deep}
+    given = [{"id": "x", "type": "scent", "of": deep}] if place == "item" else ["Hello"]
+    events = response_events(given)
+    ended = {**events[-1]["response"], "metadata": {"deep": deep}}
+
+    found = settled([*events[:-1], {**events[-1], "response": ended}])
+    told = encode(found)
+
+    assert (found["id"], found["status"], told.count("…")) == ("resp_test", "completed", 1 + (place == "item"))
 
 
 @shapes
