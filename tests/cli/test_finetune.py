@@ -565,9 +565,14 @@ def respond(openai_client: openai.OpenAI, *asked: Any, **more: Any) -> Any:
     return create(model="gpt-4o-mini", input=given, **more)
 
 
+@pytest.mark.parametrize(
+    "first",
+    [[said("Let me see."), called(1), called(2)], [called(1), said("Let me see."), called(2)]],
+    ids=["said first", "called first"],
+)
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 def test_a_conversation_by_responses(
-    server: OpenAIServer, api: openai.OpenAI, export: Export, *, streamed: bool
+    server: OpenAIServer, api: openai.OpenAI, export: Export, first: list[Any], *, streamed: bool
 ) -> None:
     """A conversation by the Responses API is an example as one by chat is: what is said and called in a turn is one."""
 
@@ -577,7 +582,7 @@ def test_a_conversation_by_responses(
         return [*answer][-1].response.output if streamed else answer.output
 
     asking: list[Any] = [says("user", "How warm are Paris and Paris?")]
-    asking += turn([THOUGHT, said("Let me see."), called(1), called(2)])
+    asking += turn([THOUGHT, *first])
     asking += [returned(1, "21 degrees"), returned(2, "22 degrees")]
     turn([THOUGHT, said("It is warm.")])
     shown = export()

@@ -113,6 +113,14 @@ total                                                    5.00 s  9.50 s   9.90 s
     assert expected == run("stats", path).stdout
 
 
+def test_parameters_too_deep_to_read(tmp_path: Path) -> None:
+    """Parameters that Python cannot read, as they are too deep, say nothing of a price."""
+    path = tmp_path / "trace.jsonl"
+    path.write_text(made(1, "ChatCompletion", {**PRICED, "llm.invocation_parameters": "[" * 100_000}), "utf-8")
+
+    assert run("stats", path).stdout.count("2,000,000  1,000,000     100,000  $0.285") == 2
+
+
 @pytest.mark.parametrize("outlives", [False, True])
 def test_calls_within_a_frameworks_span(tmp_path: Path, outlives: bool) -> None:  # noqa: FBT001 - pytest's
     """Of a call that a framework has a span of, too, the call counts, and its tokens once, whichever ended first."""

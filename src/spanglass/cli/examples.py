@@ -222,7 +222,7 @@ def _example(request: Raw, messages: list[Made]) -> Made:
 def _written(made: Made) -> str:
     try:
         return json.dumps(made, ensure_ascii=False, allow_nan=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnfitError(FOREIGN) from None
 
 

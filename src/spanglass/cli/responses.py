@@ -83,9 +83,9 @@ def joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for message in messages:
         before = found[-1] if found else {}
-        if before.get("role") == "assistant" and "tool_calls" in message and "content" not in message:
-            calls = [*before.get("tool_calls", ()), *message["tool_calls"]]
-            found[-1] = {**before, "tool_calls": calls}
+        if before.get("role") == message["role"] == "assistant" and not ("content" in before and "content" in message):
+            calls = [*before.get("tool_calls", ()), *message.get("tool_calls", ())]
+            found[-1] = {**before, **message, "tool_calls": calls}
         else:
             found.append(message)
     return found
