@@ -1,8 +1,12 @@
 """What the SDK at hand can do, found by asking it: no test asks for its version."""
 
 import importlib
+import json
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.util import find_spec
+from operator import attrgetter
 from typing import Any
 
 import openai
@@ -10,8 +14,9 @@ import pytest
 from openai import _base_client
 from openai._models import FinalRequestOptions
 from openai._types import NOT_GIVEN
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from flavours import ASK
+from flavours import ASK, known
 
 FAMILIES = tuple(importlib.import_module(name) for name in ("httpx", "httpx2") if find_spec(name) is not None)
 
@@ -39,8 +44,13 @@ def need(owner: Any, path: str) -> Any:
     return found
 
 
-def sent(**asked: Any) -> str:
-    """Return the body that the bare SDK sends for `ASK` and more."""
+@cache
+def _sent(method: str, asked: str) -> str:
+    return bare(method, json.loads(asked))
+
+
+def bare(method: str, asked: Mapping[str, Any]) -> str:
+    """Return the body that a method of the bare SDK sends for what is asked."""
     bodies: list[str] = []
 
     def note(request: Any) -> Any:
@@ -48,15 +58,24 @@ def sent(**asked: Any) -> str:
         return HTTP.Response(400)
 
     http = HTTP.Client(transport=HTTP.MockTransport(note))
-    given: Any = {**ASK, **asked}
-    with openai.OpenAI(api_key="test", http_client=http) as client, suppress(openai.BadRequestError):
-        client.chat.completions.create(**given)
+    with (
+        suppress_instrumentation(),
+        openai.OpenAI(api_key="test", http_client=http) as client,
+        suppress(openai.BadRequestError),
+    ):
+        called = attrgetter(method)(client)
+        called(**known(called, dict(asked)))
     return bodies[0]
+
+
+def sent(method: str = "chat.completions.create", body: Mapping[str, Any] = ASK, **asked: Any) -> str:
+    """Return the same of plain data, of which each is asked once."""
+    return _sent(method, json.dumps({**body, **asked}))
 
 
 def _sends_generators() -> bool:
     try:
-        sent(messages=(message for message in ASK["messages"]))
+        bare("chat.completions.create", {**ASK, "messages": (message for message in ASK["messages"])})
     except TypeError:
         return False
     return True

@@ -5,8 +5,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from flavours import FLAVOURS, Flavour
+from metered import Counting
 from spanglass.guard import guard
 from spanglass.testing import CapturedSpans, OpenAIServer, captured_spans
 
@@ -52,6 +55,15 @@ def captured(caplog: pytest.LogCaptureFixture) -> Iterator[CapturedSpans]:
     logged = [*caplog.get_records("call"), *caplog.get_records("teardown")]
 
     assert [] == [record.getMessage() for record in logged if record.name.startswith(COMPLAINING)]
+
+
+@pytest.fixture
+def counting() -> Iterator[Counting]:
+    """Give a provider that counts in memory."""
+    reader = InMemoryMetricReader()
+    counting = Counting(reader, MeterProvider([reader], shutdown_on_exit=False))
+    yield counting
+    counting.provider.shutdown()
 
 
 @pytest.fixture(params=FLAVOURS, ids=lambda kind: kind.__name__.lower())

@@ -17,12 +17,15 @@ from spanglass.testing import OpenAIServer
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
 # Parameters that an older SDK does not have, but takes in `extra_body`.
-LATER = ("audio", "max_completion_tokens", "metadata", "modalities", "stream_options")
+LATER = (
+    *("audio", "background", "max_completion_tokens", "metadata", "modalities"),
+    *("prompt", "safety_identifier", "stream_options"),
+)
 
 
-def known(client: Any, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return what is asked in the words of the SDK, which may be too old to have all of `LATER`."""
-    parameters = inspect.signature(client.chat.completions.create).parameters
+def known(method: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what is asked of a method in the words of the SDK, which may be too old to have all of `LATER`."""
+    parameters = inspect.signature(method).parameters
     extra = {name: asked[name] for name in LATER if name in asked and name not in parameters}
     if not extra:
         return asked
@@ -57,7 +60,8 @@ class Flavour(ABC):
 
     def create(self, client: Any, **asked: Any) -> Any:
         """Create a chat completion; `asked` adds to `ASK`, or replaces what is there."""
-        return self.wait(client.chat.completions.create(**known(client, {**ASK, **asked})))
+        method = client.chat.completions.create
+        return self.wait(method(**known(method, {**ASK, **asked})))
 
     def take(self, stream: Any, count: int | None = None, *, entered: bool = False) -> list[Any]:
         """Loop over a stream, break after `count` chunks if given, and return the chunks."""

@@ -10,15 +10,23 @@ from pathlib import Path
 
 sys.path += [str(Path(__file__).parent / folder) for folder in ("sdks", "calls", "backends")]
 
+from asks import ASKS, CHAT
 from cells import CELLS
 from forms import FORMS
 from keeps import KEPT, Kept
-from table import table
+from table import folded, table
 
 from spanglass.settings import OPTIONS, Option
 
 README = Path(__file__).parents[1] / "README.md"
-NAMES = [form.name for form in FORMS]
+# A chat's forms have a row each; those of any other endpoint are one.
+GROUPS = {
+    f"{ask.method}(), in {len(names)} forms": names
+    for ask in ASKS
+    if ask is not CHAT
+    for names in ([form.name for form in FORMS if form.ask is ask],)
+}
+NAMES = [*(form.name for form in FORMS if form.ask is CHAT), *GROUPS]
 SDKS = [*dict.fromkeys(cell.openai for cell in CELLS)]
 REPORTS = README.parent / "build" / "sdks"
 
@@ -72,7 +80,7 @@ def forms() -> str | None:
     reports = [REPORTS / f"{cell.name}.json" for cell in CELLS]
     if not all(report.exists() for report in reports):
         return None
-    told = [json.loads(report.read_text("utf-8")) for report in reports]
+    told = [folded(json.loads(report.read_text("utf-8")), GROUPS) for report in reports]
     return table(NAMES, told).rstrip()
 
 

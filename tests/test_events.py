@@ -17,9 +17,18 @@ RATIOS: Final = {
     "40 messages": 1.47,
     "unsampled call": 2.3,
     "failed call": 1.65,
+    "small response": 1.65,
+    "40 input items": 1.5,
+    "unsampled response": 2.3,
+    "response retrieved": 1.9,
+    "small embedding": 1.07,
     "function with @trace": 2.1,
 }
-CHUNKS: Final = ("stream chunk", "stream chunk, async", "unsampled chunk", "unsampled chunk, async")
+CHUNKS: Final = tuple(
+    f"{kind}{family}"
+    for kind in ("stream chunk", "unsampled chunk", "response event", "unsampled event")
+    for family in ("", ", async")
+)
 NAMES: Final = (*RATIOS, *CHUNKS, "panel noted", "panel printed")
 
 

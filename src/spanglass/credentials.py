@@ -229,6 +229,7 @@ PARAMETERS = frozenset({
 })  # fmt: skip
 # The parts of a message that hold a URL, and the field that it stands in, where it is not the part's own.
 _URLS = {"image_url": "url", "video_url": "url", "audio_url": "url", "file": "file_data", "file_url": "", "url": ""}
+_TEXTS = frozenset({"text", "input_text", "output_text", "refusal"})
 _LISTS = frozenset({list, tuple})
 _BARE = SCALARS | _LISTS | {str}
 
@@ -256,9 +257,9 @@ def without_credentials(body: Mapping[str, Any]) -> Mapping[str, Any]:
 def without_echoed(response: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the response itself, or, where it repeats credentials of its request, a copy without them."""
     changes: dict[str, Any] = {}
-    for key, cleaned in _ECHOED.items():
-        if key in response and response[key]:  # noqa: RUF019 - free of a call
-            clean = cleaned(response[key])
+    for key in _ECHOED:  # noqa: PLC0206 - free of a call, as is the next
+        if key in response and response[key]:  # noqa: RUF019
+            clean = _ECHOED[key](response[key])
             if clean is not response[key]:
                 changes[key] = clean
     return changed(response, changes) if changes else response
@@ -310,7 +311,18 @@ def _messages(messages: Any) -> Any:
 
 
 def _parts(parts: Any) -> Any:
-    return each(_part, parts) if parts.__class__ in _LISTS else _part(parts)
+    if parts.__class__ not in _LISTS:
+        return _part(parts)
+    try:  # the usual ones say no more than a text, and cost no call
+        for part in parts:
+            own = part if part.__class__ is dict else part.__dict__
+            if own["type"] not in _TEXTS:
+                break
+        else:
+            return parts
+    except (AttributeError, KeyError, TypeError):
+        pass
+    return each(_part, parts)
 
 
 def _part(part: Any) -> Any:

@@ -35,12 +35,17 @@ def fields(value: Any) -> Mapping[str, Any]:
 
 def whole(value: Any) -> Mapping[str, Any]:
     """Return the fields with those that the SDK's model does not declare (pydantic 2 keeps them apart)."""
-    own = fields(value)
+    given: Mapping[str, Any] = value
+    if value.__class__ is dict:
+        return given
     try:
+        own: Mapping[str, Any] = value.__dict__
         extra = value.__pydantic_extra__
     except AttributeError:
-        return own
-    return {**own, **extra} if extra else own
+        return fields(value)
+    if extra:
+        return {**own, **extra}
+    return own or fields(value)
 
 
 @lru_cache(maxsize=512)

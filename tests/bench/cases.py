@@ -3,6 +3,8 @@
 import gc
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import openai
@@ -43,11 +45,6 @@ class Case(NamedTuple):
     within: bool = False
 
 
-def _call(stack: ExitStack, messages: list[dict[str, str]]) -> Run:
-    client: Any = stack.enter_context(api.client(api.whole()))
-    return lambda: client.chat.completions.create(**ASKED, messages=messages)
-
-
 def _failing(stack: ExitStack) -> Run:
     client: Any = stack.enter_context(api.client(api.refused()))
 
@@ -61,25 +58,45 @@ def _failing(stack: ExitStack) -> Run:
     return run
 
 
-def _stream(stack: ExitStack, pieces: int) -> Run:
-    client: Any = stack.enter_context(api.client(api.streamed(pieces)))
+Ask = tuple[str, dict[str, Any]]
+"""The path of a method, and what it is asked."""
+CHAT: Final[Ask] = ("chat.completions.create", {**ASKED, "messages": HELLO})
+RESPONSE: Final[Ask] = ("responses.create", {**ASKED, "input": HELLO[0]["content"]})
+ITEMS: Final = [{"role": ("user", "assistant")[n % 2], "content": f"Turn {n}."} for n in range(40)]
+
+
+def _asking(stack: ExitStack, answers: api.Answers, path: str, asked: dict[str, Any]) -> Run:
+    client: Any = stack.enter_context(api.client(answers))
+    method = attrgetter(path)
+    return lambda: method(client)(**asked)
+
+
+def _stream(stack: ExitStack, streaming: api.Streaming, ask: Ask, pieces: int) -> Run:
+    asking = _asking(stack, streaming(pieces), ask[0], {**ask[1], "stream": True})
 
     def run() -> None:
-        for _ in client.chat.completions.create(**ASKED, messages=HELLO, stream=True):
+        stream: Any = asking()
+        for _ in stream:
             pass
 
     return run
 
 
-def _stream_async(stack: ExitStack, flavour: Async, pieces: int) -> Run:
-    client: Any = api.async_client(api.streamed_async(pieces))
+def _stream_async(stack: ExitStack, flavour: Async, streaming: api.Streaming, ask: Ask, pieces: int) -> Run:
+    client: Any = api.async_client(api.for_async(streaming(pieces)))
     stack.callback(flavour.close, client)
+    method = attrgetter(ask[0])
 
     async def run() -> None:
-        async for _ in await client.chat.completions.create(**ASKED, messages=HELLO, stream=True):
+        async for _ in await method(client)(**ask[1], stream=True):
             pass
 
     return lambda: flavour.wait(run())
+
+
+def _lengths(make: Callable[[int], Run]) -> tuple[Run, Run, int]:
+    """Return a long stream, a short one, and how many chunks the one has more."""
+    return make(LONG), make(SHORT), LONG - SHORT
 
 
 def _answer(question: str) -> str:
@@ -101,10 +118,17 @@ def cases() -> Generator[tuple[Case, ...]]:
         stack.callback(gc.unfreeze)
         flavour = Async()
         stack.callback(flavour.leave)
-        small = _call(stack, HELLO)
-        long = _call(stack, [{"role": ("user", "assistant")[n % 2], "content": f"Turn {n}."} for n in range(40)])
-        chunks = (_stream(stack, LONG), _stream(stack, SHORT), LONG - SHORT)
-        chunks_async = (_stream_async(stack, flavour, LONG), _stream_async(stack, flavour, SHORT), LONG - SHORT)
+        small = _asking(stack, api.whole(), *CHAT)
+        long = _asking(stack, api.whole(), CHAT[0], {**ASKED, "messages": ITEMS})
+        chunks = _lengths(partial(_stream, stack, api.streamed, CHAT))
+        chunks_async = _lengths(partial(_stream_async, stack, flavour, api.streamed, CHAT))
+        events = _lengths(partial(_stream, stack, api.responding, RESPONSE))
+        events_async = _lengths(partial(_stream_async, stack, flavour, api.responding, RESPONSE))
+        response = _asking(stack, api.answered(), *RESPONSE)
+        items = _asking(stack, api.answered(), "responses.create", {**ASKED, "input": ITEMS})
+        retrieve = _asking(stack, api.answered(), "responses.retrieve", {"response_id": "resp_test"})
+        embedding = {"model": "text-embedding-3-small", "input": HELLO[0]["content"]}
+        vector = _asking(stack, api.embedded(), "embeddings.create", embedding)
         yield (
             Case("small call, default", 580, small, conventions=DEFAULT),
             Case("small call", 580, small),
@@ -116,6 +140,15 @@ def cases() -> Generator[tuple[Case, ...]]:
             Case("unsampled chunk", 0, *chunks, sampled=False, runs=1),
             Case("unsampled chunk, async", 0, *chunks_async, sampled=False, runs=1),
             Case("failed call", 600, _failing(stack)),
+            Case("small response", 580, response),
+            Case("40 input items", 1400, items, runs=2),
+            Case("response event", 3, *events, runs=1),
+            Case("response event, async", 4, *events_async, runs=1),
+            Case("unsampled response", 80, response, sampled=False),
+            Case("unsampled event", 0, *events, sampled=False, runs=1),
+            Case("unsampled event, async", 0, *events_async, sampled=False, runs=1),
+            Case("response retrieved", 580, retrieve),
+            Case("small embedding", 5165, vector),
             Case("function with @trace", 235, _function),
             Case("panel noted", 800, small, panel=True, within=True),
             Case("panel printed", 1650, small, panel=True),

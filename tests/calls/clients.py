@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 import openai
+from asks import Ask
 
 from flavours import ASK, Flavour, Sync
 from spanglass.testing import OpenAIServer
@@ -33,12 +34,34 @@ def without(path: str) -> Absent:
     return absent
 
 
-def unparsable(flavour: Flavour, server: OpenAIServer) -> str | None:
-    """Tell whether a raw response cannot be parsed to a type of the caller's."""
-    raw = flavour.client(server).chat.completions.with_raw_response
-    response = flavour.wait(raw.create(**ASKED))
-    parameters = inspect.signature(response.parse).parameters
-    return None if "to" in parameters else "this SDK's raw responses have no parse(to=)"
+def untaken(path: str, parameter: str) -> Absent:
+    """Return what tells whether the method at a path of a client does not take such a parameter."""
+
+    def absent(flavour: Flavour, server: OpenAIServer) -> str | None:
+        parameters = inspect.signature(attrgetter(path)(flavour.client(server))).parameters
+        return None if parameter in parameters else f"this SDK's {path} takes no {parameter}="
+
+    return absent
+
+
+def both(*reasons: Absent) -> Absent:
+    """Return what tells the first of the reasons that there is, if there is one."""
+
+    def absent(flavour: Flavour, server: OpenAIServer) -> str | None:
+        return next(filter(None, (reason(flavour, server) for reason in reasons)), None)
+
+    return absent
+
+
+def unparsable(ask: Ask) -> Absent:
+    """Return what tells whether a raw response cannot be parsed to a type of the caller's."""
+
+    def absent(flavour: Flavour, server: OpenAIServer) -> str | None:
+        raw = getattr(attrgetter(ask.owner)(flavour.client(server)).with_raw_response, ask.helper)
+        parameters = inspect.signature(flavour.wait(raw(**ask.body)).parse).parameters
+        return None if "to" in parameters else "this SDK's raw responses have no parse(to=)"
+
+    return absent
 
 
 def sync_only(flavour: Flavour, _server: OpenAIServer) -> str | None:

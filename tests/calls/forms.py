@@ -1,45 +1,55 @@
-"""The forms in which people write a chat call, as data: what each does with a client, and what its spans must say."""
+"""The forms in which people write a call, as data: what each does with a client, and what its spans must say."""
 
 import json
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from acts import (
-    ASKED,
     PROGRAM,
     Act,
     asked,
     between,
     body,
+    body_by_hand,
     called,
+    copied,
     created,
+    created_in_thread,
+    events_of,
     in_loop,
     in_messages,
     in_program,
-    in_thread,
     iterated,
+    kept_method,
+    kept_raw,
+    left,
     managed,
     of_module,
-    parsed,
     pooled,
-    post,
     post_raw,
     post_stream,
-    raw,
+    posted,
     raw_mine,
+    raw_parsed,
     raw_read,
     raw_read_mine,
+    raw_unparsed,
     read,
     read_in_thread,
-    taken,
+    streamed,
+    streamed_half,
     until_hel,
+    with_options,
 )
+from asks import ASKS, CHAT, ESTIMATED, MODELS, RESPONSES, RETRIEVE, STREAMED, Ask
 from clients import (
     AIO,
     Absent,
     Make,
     aio_absent,
     azure,
+    both,
     default_of,
     exhaustible,
     hooked,
@@ -53,24 +63,21 @@ from clients import (
     subclass,
     sync_only,
     unparsable,
+    untaken,
     usual,
     without,
 )
 from opentelemetry.trace import SpanContext
-from stories import ARRIVED, EVENT, FIRST, GAP, SPLIT
-from told import ANSWERED, COUNTED, SECONDS
+from stories import EVENT, FIRST, GAP
+from told import SECONDS, SPLIT
 
-from spanglass.testing import Answer, Reply, Stream, chunks, completion
-from spanglass.testing.bodies import USAGE
-
-ESTIMATED = "spanglass.usage.estimated_completion_tokens"
-STREAM = Stream(chunks(usage=USAGE))
+from spanglass.testing import Answer, Reply, completion
 
 
 class Said(NamedTuple):
-    """What the span of a call says beyond what that of every `ASK` does.
+    """What the span of a call says beyond what that of every call does.
 
-    `attributes` add to those, or replace them; None takes one away. `asked` is what the body has beside `ASK`. The
+    `attributes` add to those, or replace them; None takes one away. `asked` is what the body has beside the usual. The
     span's parent is the program's own span, or that of another call by its place in the order of their ends, or none.
     """
 
@@ -85,31 +92,33 @@ class Said(NamedTuple):
         return self._replace(attributes={**self.attributes, **attributes})
 
 
-def streamed(outcome: str, taken: int, *, timed: bool = True) -> Said:
-    """Return what is said of `STREAM`, left after so many chunks: four, and a fifth with the usage."""
-    arrived = {name: value for name, value in ARRIVED[min(taken, 4)].items() if name != "output.value"}
+def of_stream(ask: Ask, outcome: str, taken: int, *, timed: bool = True) -> Said:
+    """Return what is said of a stream that was left after so many chunks."""
+    known = ask.arrived[taken] if taken else {ESTIMATED: 0}
+    arrived = {name: value for name, value in known.items() if name != "output.value"}
     times = dict.fromkeys([FIRST, GAP][:taken] if timed else [], SECONDS)
-    usage = {**COUNTED, ESTIMATED: None} if taken > 4 else {}
     stats = {"spanglass.stream.outcome": outcome, "spanglass.stream.chunk_count": taken}
     return Said(
-        {**arrived, **stats, **times, **usage},
+        {**arrived, **stats, **times},
         {"stream": True},
         "OK" if outcome == "completed" else "UNSET",
         (EVENT,) if taken and timed else (),
     )
 
 
+def plain(ask: Ask) -> Said:
+    """Return what is said of a plain answer."""
+    return Said({**ask.answered, **ask.counted})
+
+
 def other(model: str, parent: SpanContext | int | None = None) -> Said:
-    """Return what is said of a call that asked another model."""
+    """Return what is said of a chat that asked another model."""
     names = dict.fromkeys(("llm.model_name", "llm.request.model_name", "llm.response.model_name"), model)
-    return Said({**ANSWERED, **COUNTED, **names}, {"model": model}, parent=parent)
+    return PLAIN.but(names)._replace(asked={"model": model}, parent=parent)
 
 
-PLAIN = Said({**ANSWERED, **COUNTED})
-PARSED = PLAIN._replace(asked={"stream": False}).but({"spanglass.sdk.helper": "parse"})
-WHOLE = streamed("completed", 5)
-LEFT = streamed("closed", 2)
-UNREAD = streamed("closed", 0)._replace(asked={})
+PLAIN = plain(CHAT)
+WHOLE = of_stream(CHAT, "completed", CHAT.all)
 HELPLESS: Mapping[str, Any] = {"spanglass.sdk.helper": None}
 UNSEEN: Mapping[str, Any] = {"spanglass.attempt.count": None, **dict.fromkeys(SPLIT)}
 AZURE: Mapping[str, Any] = {"llm.provider": "azure"}
@@ -137,85 +146,155 @@ class Form(NamedTuple):
     name: str
     act: Act
     said: tuple[Said, ...] = (PLAIN,)
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[Answer, ...] = (CHAT.answer,)
     absent: Absent = never
     client: Make = usual
     kept: Callable[[Any], Any] | None = None
+    ask: Ask = CHAT
 
 
-RAW = without("chat.completions.with_raw_response")
-BODY = without("chat.completions.with_streaming_response")
-EVENTS = "data: " + "\n\ndata: ".join([*(json.dumps(chunk) for chunk in STREAM.chunks), "[DONE]"]) + "\n\n"
+EVENTS = "data: " + "\n\ndata: ".join([*(json.dumps(chunk) for chunk in CHAT.chunks), "[DONE]"]) + "\n\n"
 
 
-FORMS: tuple[Form, ...] = (
-    Form("create()", created),
-    Form("create(stream=True), read", read, (WHOLE,), (STREAM,)),
-    Form(
-        "create(stream=True), left in a with",
-        lambda flavour, client: taken(flavour, flavour.create(client, stream=True), 2, entered=True),
-        (LEFT,),
-        (STREAM,),
-    ),
-    Form("parse()", asked("chat.completions.parse"), (PARSED,), absent=without("chat.completions.parse")),
-    *(
-        Form(f"beta.chat.completions.{name}()", asked(f"beta.chat.completions.{name}"), (said,), absent=absent)
-        for name, said, absent in (
-            ("create", PLAIN, without("beta.chat.completions.create")),
-            ("parse", PARSED, without("beta.chat.completions.parse")),
-        )
-    ),
-    *(
-        Form(f"{beta}stream(), {name}", managed(path, reads), (said,), (STREAM,), without(path))
-        for beta, path in (("", "chat.completions.stream"), ("beta.chat.completions.", "beta.chat.completions.stream"))
+def form(ask: Ask, name: str, act: Act, *said: Said, way: str = "", stream: bool = False, **more: Any) -> Form:
+    """Return a form of an endpoint, a `way` of its resource: all of a chat's but these are named after their method."""
+    named = name if ask is CHAT else name.replace("create", ask.method) if "create" in name else f"{ask.method}: {name}"
+    there = ".".join(filter(None, (ask.owner, way, ask.helper)))
+    answers = (ask.stream if stream else ask.answer,)
+    absent = both(without(there), untaken(ask.method, "stream")) if stream else without(there)
+    given = {"said": said or (plain(ask),), "answers": answers, "absent": absent, "ask": ask, **more}
+    return Form(named, act, **given)
+
+
+RAW = "with_raw_response"
+BODY = "with_streaming_response"
+
+
+def usual_forms(ask: Ask) -> tuple[Form, ...]:
+    """Return the forms of a plain call of any endpoint."""
+    helpless = plain(ask).but(HELPLESS)
+    unread = of_stream(ask, "closed", 0)._replace(asked={})
+    return (
+        form(ask, "create()", created),
+        form(ask, f"{RAW}, parsed", raw_parsed(), way=RAW),
+        form(ask, f"{RAW}, never parsed", raw_unparsed, way=RAW),
+        form(
+            ask,
+            f"{RAW}, kept from before instrument()",
+            kept_raw,
+            helpless,
+            way=RAW,
+            kept=attrgetter(f"{ask.owner}.{RAW}"),
+        ),
+        form(ask, "create, kept from before instrument()", kept_method, helpless, kept=attrgetter(ask.method)),
+        form(ask, f"{BODY}, parse()", body(called("parse")), way=BODY),
+        form(ask, f"{BODY}, left unread", body(lambda *_: []), unread, way=BODY),
+        *((form(ask, "client.post()", posted, helpless),) if ask.verb == "POST" else ()),
+    )
+
+
+def model_forms(ask: Ask) -> tuple[Form, ...]:
+    """Return those of a plain call of a model."""
+    return (
+        form(ask, "client.post(), raw", post_raw, plain(ask).but(HELPLESS)),
+        form(ask, "with_options()", with_options),
+        form(ask, "", of_module, absent=both(sync_only, without(ask.method)))._replace(name=f"openai.{ask.method}()"),
+        form(ask, "Azure", created, plain(ask).but({} if ask.parameters != CHAT.parameters else AZURE), client=azure),
+        form(ask, f"client.{RAW}", raw_parsed(path=f"{RAW}.{ask.method}"), absent=without(f"{RAW}.{ask.method}")),
+    )
+
+
+def streamed_forms(ask: Ask) -> tuple[Form, ...]:
+    """Return those of a streamed call of any endpoint that streams."""
+    whole, half = of_stream(ask, "completed", ask.all), of_stream(ask, "closed", ask.half)
+    return (
+        form(ask, "create(stream=True), read", read, whole, stream=True),
+        form(ask, "create(stream=True), left in a with", left, half, stream=True),
+        form(ask, f"{RAW}, streamed", raw_read, whole, way=RAW, stream=True),
+        form(ask, f"{BODY}, streamed, parse()", body(streamed, stream=True), whole, way=BODY, stream=True),
+        form(ask, f"{BODY}, streamed, entered by hand", body_by_hand, whole, way=BODY, stream=True),
+        form(ask, f"{BODY}, streamed, left early", body(streamed_half, stream=True), half, way=BODY, stream=True),
+        form(
+            ask,
+            f"{BODY}, streamed, iter_lines()",
+            body(iterated("iter_lines"), stream=True),
+            of_stream(ask, "completed", ask.all, timed=False),
+            way=BODY,
+            stream=True,
+        ),
+        form(
+            ask,
+            f"{BODY}, streamed, iter_lines() left early",
+            body(iterated("iter_lines", early=True), stream=True),
+            of_stream(ask, "closed", ask.half, timed=False),
+            way=BODY,
+            stream=True,
+        ),
+    )
+
+
+def streamed_model_forms(ask: Ask) -> tuple[Form, ...]:
+    """Return those of a streamed call of a model."""
+    whole = of_stream(ask, "completed", ask.all)
+    return (
+        form(ask, "client.post(), streamed", post_stream, whole.but(HELPLESS), stream=True),
+        form(ask, "Azure, streamed", read, whole.but(AZURE), client=azure, stream=True),
+        form(
+            ask,
+            f"{RAW}, streamed, parse(to=...)",
+            raw_read_mine,
+            whole,
+            absent=both(without(ask.method), unparsable(ask)),
+            stream=True,
+        ),
+    )
+
+
+def managed_forms(
+    ask: Ask, path: str, final: str, added: Mapping[str, Any] | None = None, **given: Any
+) -> tuple[Form, ...]:
+    """Return those of the SDK's `stream()` at a path of a client, whose end is asked by the method `final`.
+
+    What is `given` stands for the body, and what is `added` to it goes out too.
+    """
+    whole, half = (
+        said._replace(asked={**said.asked, **(added or {})})
+        for said in (of_stream(ask, "completed", ask.all), of_stream(ask, "closed", ask.half))
+    )
+    named = path.removeprefix("chat.completions.") + (f"({', '.join(f'{name}=' for name in given)})" if given else "()")
+    absent = both(without(path), *(untaken(path, name) for name in given))
+    return tuple(
+        Form(f"{named}, {name}", managed(path, reads, **given), (said,), (ask.stream,), absent, ask=ask)
         for name, reads, said in (
-            ("its events", lambda flavour, events: flavour.take(events), WHOLE),
-            ("its completion", called("get_final_completion"), WHOLE),
-            ("left early", until_hel, LEFT),
+            ("its events", events_of, whole),
+            ("its completion", called(final), whole),
+            ("left early", until_hel, half),
         )
-    ),
-    Form("with_raw_response, parsed", lambda flavour, client: parsed(flavour, raw(flavour, client)), absent=RAW),
+    )
+
+
+def parsed_forms(ask: Ask, path: str, **asked_too: Any) -> tuple[Form, ...]:
+    """Return those of the SDK's `parse()` at a path of a client."""
+    said = plain(ask)._replace(asked=asked_too).but({"spanglass.sdk.helper": "parse"})
+    owner, _, helper = path.rpartition(".")
+    raw = f"{owner}.{RAW}.{helper}"
+    return tuple(
+        Form(f"{at.removeprefix('chat.completions.')}()", act, (said,), (ask.answer,), without(at), ask=ask)
+        for at, act in ((path, asked(path)), (raw, raw_parsed(path=raw)))
+    )
+
+
+CHAT_FORMS = (
+    form(CHAT, f"{RAW}, parsed twice", raw_parsed(2), way=RAW),
+    form(CHAT, f"{RAW}, parse(to=...)", raw_mine, absent=unparsable(CHAT)),
     Form(
-        "with_raw_response, parsed twice",
-        lambda flavour, client: parsed(flavour, raw(flavour, client), times=2),
-        absent=RAW,
-    ),
-    Form(
-        "with_raw_response, never parsed",
-        lambda flavour, client: [raw(flavour, client).http_response.content],
-        absent=RAW,
-    ),
-    Form("with_raw_response, parse(to=...)", raw_mine, absent=unparsable),
-    Form("with_raw_response, streamed", raw_read, (WHOLE,), (STREAM,), RAW),
-    Form("with_raw_response, streamed, parse(to=...)", raw_read_mine, (WHOLE,), (STREAM,), unparsable),
-    Form(
-        "with_raw_response.parse()",
-        lambda flavour, client: parsed(flavour, *asked("chat.completions.with_raw_response.parse")(flavour, client)),
-        (PARSED,),
-        absent=without("chat.completions.with_raw_response.parse"),
-    ),
-    Form(
-        "client.with_raw_response",
-        lambda flavour, client: parsed(flavour, *asked("with_raw_response.chat.completions.create")(flavour, client)),
-        absent=without("with_raw_response.chat.completions"),
-    ),
-    Form(
-        "with_raw_response, kept from before instrument()",
-        lambda flavour, kept: parsed(flavour, flavour.wait(kept.create(**ASKED))),
-        (PLAIN.but(HELPLESS),),
-        absent=RAW,
-        kept=lambda client: client.chat.completions.with_raw_response,
-    ),
-    Form(
-        "create, kept from before instrument()",
-        lambda flavour, create: [flavour.wait(create(**ASKED))],
-        (PLAIN.but(HELPLESS),),
-        kept=lambda client: client.chat.completions.create,
+        "beta.chat.completions.create()",
+        asked("beta.chat.completions.create"),
+        absent=without("beta.chat.completions.create"),
     ),
     *(
-        Form(f"with_streaming_response, {name}", body(reads), absent=BODY)
+        form(CHAT, f"{BODY}, {name}", body(reads), way=BODY)
         for name, reads in (
-            ("parse()", called("parse")),
             ("json()", called("json")),
             ("read()", called("read")),
             ("text()", called("text")),
@@ -224,24 +303,7 @@ FORMS: tuple[Form, ...] = (
             ("iter_text()", iterated("iter_text")),
         )
     ),
-    Form("with_streaming_response, left unread", body(lambda _, __: []), (UNREAD,), absent=BODY),
-    *(
-        Form(f"with_streaming_response, streamed, {name}", body(reads, stream=True), (said,), (STREAM,), BODY)
-        for name, reads, said in (
-            ("parse()", lambda flavour, response: taken(flavour, flavour.wait(response.parse())), WHOLE),
-            ("left early", lambda flavour, response: taken(flavour, flavour.wait(response.parse()), 2), LEFT),
-            ("iter_lines()", iterated("iter_lines"), streamed("completed", 5, timed=False)),
-            ("iter_lines() left early", iterated("iter_lines", 3), streamed("closed", 2, timed=False)),
-        )
-    ),
-    Form("client.post()", lambda flavour, client: [post(flavour, client)], (PLAIN.but(HELPLESS),)),
-    Form("client.post(), raw", post_raw, (PLAIN.but(HELPLESS),)),
-    Form("client.post(), streamed", post_stream, (WHOLE.but(HELPLESS),), (STREAM,)),
-    Form("with_options()", lambda flavour, client: [flavour.create(client.with_options(timeout=30, max_retries=1))]),
-    Form("copy()", lambda flavour, client: [flavour.create(client.copy())]),
-    Form("openai.chat.completions.create()", of_module, absent=sync_only),
-    Form("Azure", created, (PLAIN.but(AZURE),), client=azure),
-    Form("Azure, streamed", read, (WHOLE.but(AZURE),), (STREAM,), client=azure),
+    Form("copy()", copied),
     *(
         Form(f"{name}{how}", act, (said,), answers, refused(make), make)
         for name, make in (
@@ -250,10 +312,13 @@ FORMS: tuple[Form, ...] = (
             ("a client of httpx2", of_library("httpx2")),
             ("a subclass of the HTTP client", over(subclass)),
         )
-        for how, act, said, answers in (("", created, PLAIN, ()), (", streamed", read, WHOLE, (STREAM,)))
+        for how, act, said, answers in (
+            ("", created, PLAIN, (CHAT.answer,)),
+            (", streamed", read, WHOLE, (CHAT.stream,)),
+        )
     ),
     Form("DefaultAioHttpClient", created, absent=aio_absent, client=AIO),
-    Form("DefaultAioHttpClient, streamed", read, (WHOLE,), (STREAM,), aio_absent, AIO),
+    Form("DefaultAioHttpClient, streamed", read, (WHOLE,), (CHAT.stream,), aio_absent, AIO),
     Form("an HTTP client with its own send()", created, (PLAIN.but(UNSEEN),), client=over(sending_itself)),
     Form("MockTransport", created, client=over(mocked(json=completion()))),
     Form(
@@ -262,19 +327,44 @@ FORMS: tuple[Form, ...] = (
         (WHOLE,),
         client=over(mocked(content=EVENTS.encode(), headers={"content-type": "text/event-stream"})),
     ),
-    Form("in another's event hook", created, (other("inner", 1), PLAIN), client=hooked),
-    Form("in another's token provider", created, (other("inner", 1), PLAIN.but(AZURE)), client=provided),
-    Form("in another's generator of messages", in_messages, (other("inner"), PLAIN), absent=exhaustible),
-    Form("in the loop of another's stream", in_loop, (other("inner"), WHOLE), (STREAM,)),
+    Form("in another's event hook", created, (other("inner", 1), PLAIN), (), client=hooked),
+    Form("in another's token provider", created, (other("inner", 1), PLAIN.but(AZURE)), (), client=provided),
+    Form("in another's generator of messages", in_messages, (other("inner"), PLAIN), (), absent=exhaustible),
+    Form("in the loop of another's stream", in_loop, (other("inner"), WHOLE), (CHAT.stream,)),
     Form("in a tool between two calls", between, (CALLS_TOOL, other("add"), PLAIN), (TOOL_CALL,)),
     Form("under a span of the program", in_program(created), (PLAIN._replace(parent=PROGRAM),)),
-    Form("in a thread", in_program(lambda flavour, client: in_thread(lambda: created(flavour, client)))),
+    Form("in a thread", in_program(created_in_thread)),
     Form("in a thread of a pool", in_program(pooled)),
-    Form("a stream read in another thread", read_in_thread, (WHOLE,), (STREAM,)),
+    Form("a stream read in another thread", read_in_thread, (WHOLE,), (CHAT.stream,)),
     Form(
         "a stream of a span of the program, read in a thread",
         in_program(read_in_thread),
         (WHOLE._replace(parent=PROGRAM),),
-        (STREAM,),
+        (CHAT.stream,),
+    ),
+)
+
+FORMS: tuple[Form, ...] = (
+    *usual_forms(CHAT),
+    *model_forms(CHAT),
+    *parsed_forms(CHAT, "chat.completions.parse", stream=False),
+    *parsed_forms(CHAT, "beta.chat.completions.parse", stream=False),
+    *streamed_forms(CHAT),
+    *streamed_model_forms(CHAT),
+    *managed_forms(CHAT, "chat.completions.stream", "get_final_completion"),
+    *managed_forms(CHAT, "beta.chat.completions.stream", "get_final_completion"),
+    *CHAT_FORMS,
+    *(form for ask in ASKS if ask is not CHAT for form in usual_forms(ask)),
+    *(form for ask in MODELS if ask is not CHAT for form in model_forms(ask)),
+    *(form for ask in STREAMED if ask is not CHAT for form in streamed_forms(ask)),
+    *(form for ask in STREAMED if ask in MODELS and ask is not CHAT for form in streamed_model_forms(ask)),
+    *parsed_forms(RESPONSES, "responses.parse"),
+    *(
+        Form(f"{path}()", asked(path), (plain(ask),), (ask.answer,), without(path), ask=ask)
+        for ask, path in ((ask, f"beta.{ask.method}") for ask in ASKS if ask.owner.startswith("responses"))
+    ),
+    *managed_forms(RESPONSES, "responses.stream", "get_final_response"),
+    *managed_forms(
+        RETRIEVE, "responses.stream", "get_final_response", {"include": []}, response_id="resp_test", starting_after=0
     ),
 )

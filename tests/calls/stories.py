@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from asks import CHAT, Ask
 from opentelemetry.sdk.trace import Event, ReadableSpan
+from told import SPLIT
 
-from asking import sent
 from spanglass.testing import OpenAIServer
 
 SECOND = 1_000_000_000
-SPLIT = ("spanglass.time.attempts", "spanglass.time.backoff", "spanglass.time.body", "spanglass.time.rest")
 FIRST = "spanglass.stream.time_to_first_chunk"
 GAP = "spanglass.stream.longest_gap"
 EVENT = "First Token Stream Event"
 CHUNKS = "spanglass.stream.chunk_count"
-SENT = sent(stream=True)
 
 
 class Story(NamedTuple):
@@ -45,30 +44,19 @@ def streamed(
     outcome: str,
     chunks: int,
     *others: Mapping[str, Any],
+    ask: Ask = CHAT,
     status: str = "UNSET",
     failure: Failure | None = None,
 ) -> Story:
-    """Return the story of `ASK` streamed, of whose answer, `chunks()`, so many chunks were taken.
+    """Return the story of what was asked for a stream, of whose chunks so many were taken.
 
     Each of the `others` adds attributes, or replaces them; None takes one away.
     """
     attributes = {
-        "openinference.span.kind": "LLM",
-        "llm.system": "openai",
-        "llm.model_name": "gpt-4o-mini",
-        "llm.request.model_name": "gpt-4o-mini",
-        "server.address": "127.0.0.1",
-        "server.port": server.port,
-        "input.value": SENT,
-        "input.mime_type": "application/json",
-        "llm.invocation_parameters": '{"model":"gpt-4o-mini","stream":true}',
-        "llm.input_messages.0.message.role": "user",
-        "llm.input_messages.0.message.content": "hi",
-        "spanglass.sdk.helper": "create",
-        "spanglass.attempt.count": 1,
+        **ask.asked(server, stream=True),
         "spanglass.stream.outcome": outcome,
         "spanglass.stream.chunk_count": chunks,
-        **ARRIVED[chunks if chunks < len(ARRIVED) else -1],
+        **ask.arrived[min(chunks, max(ask.arrived))],
     }
     events: list[tuple[str, dict[str, Any]]] = [(EVENT, {})] if chunks else []
     if failure is not None:
@@ -79,41 +67,15 @@ def streamed(
         attributes |= other
     attributes = {name: value for name, value in attributes.items() if value is not None}
     description = failure.description if failure is not None and status == "ERROR" else None
-    return Story("ChatCompletion", status, description, attributes, events)
-
-
-def _output(content: str, tokens: int, finish: str | None) -> dict[str, Any]:
-    told = "null" if finish is None else f'"{finish}"'
-    output = (
-        '{"id":"chatcmpl-test","created":1700000000,"model":"gpt-4o-mini","object":"chat.completion",'
-        f'"choices":[{{"index":0,"message":{{"content":"{content}","role":"assistant"}},"finish_reason":{told}}}]}}'
-    )
-    return {
-        "output.value": output,
-        "output.mime_type": "application/json",
-        "llm.response.model_name": "gpt-4o-mini",
-        "llm.output_messages.0.message.role": "assistant",
-        "llm.output_messages.0.message.content": content,
-        "spanglass.response.id": "chatcmpl-test",
-        "spanglass.usage.estimated_completion_tokens": tokens,
-        **({} if finish is None else {"llm.finish_reason": finish}),
-    }
-
-
-# What is known of the answer `chunks()` when so many of its chunks were taken.
-ARRIVED: tuple[dict[str, Any], ...] = (
-    {"spanglass.usage.estimated_completion_tokens": 0},
-    _output("", 0, None),
-    _output("Hel", 1, None),
-    _output("Hello", 2, None),
-    _output("Hello", 2, "stop"),
-)
+    return Story(ask.span, status, description, attributes, events)
 
 
 def told(span: ReadableSpan) -> Story:
     """Return the story of a span, having checked that its times make sense."""
     attributes = dict(span.attributes or {})
     _check(span, attributes)
+    if span.name != CHAT.span:  # how the events of other streams settle is told with their readers
+        attributes.pop("output.value", None)
     for name in (*SPLIT, FIRST, GAP):
         attributes.pop(name, None)
     events = [(event.name, _lasting(event.attributes or {})) for event in span.events]

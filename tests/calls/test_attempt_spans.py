@@ -5,6 +5,7 @@ from typing import Any
 
 import openai
 import pytest
+from asks import ASKS, Ask, each
 from opentelemetry.sdk.trace import ReadableSpan
 from told import ANSWERED, COUNTED, GOOD, attempt, call, refused, retried, told
 
@@ -67,14 +68,16 @@ def test_setting(
     assert seen == dict.fromkeys(("code", "variable"), (["attempt"] * attempts, took))
 
 
-def test_only_attempt_of_a_good_call(flavour: Flavour, server: OpenAIServer) -> None:
+@each(ASKS)
+def test_only_attempt_of_a_good_call(ask: Ask, flavour: Flavour, server: OpenAIServer) -> None:
     """Where wanted always, the one attempt of a call that succeeded says as much as any other."""
+    server.script(ask.answer)
     with captured_spans(attempt_spans="always") as captured:
-        flavour.create(flavour.client(server))
+        ask.create(flavour, flavour.client(server))
 
     assert [told(span) for span in captured.spans] == [
-        attempt(server, 1, GOOD),
-        call(server, ANSWERED, COUNTED),
+        attempt(server, 1, GOOD, ask=ask),
+        call(server, ask.answered, ask.counted, ask=ask),
     ]
 
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import openai
 import pytest
+from asks import ASKS, CHAT, STREAMED, Ask, each
+from stories import streamed
+from stories import told as story
 from told import ANSWERED, COUNTED, GOOD, attempt, call, refused, retried, told
 
-from asking import HTTP, hasten, sent, wait_for
+from asking import HTTP, hasten, wait_for
 from flavours import Flavour
 from spanglass.testing import (
     CapturedSpans,
@@ -17,8 +20,6 @@ from spanglass.testing import (
     Reply,
     Request,
     Stall,
-    Stream,
-    chunks,
     completion,
     error,
 )
@@ -34,21 +35,32 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     hasten(monkeypatch, 0.04)
 
 
+OTHERS = [ask for ask in ASKS if ask is not CHAT]
+"""The endpoints for which one row of a table is enough."""
+
+
+def rows(*table: tuple[Any, ...], other: int = 0) -> list[Any]:
+    """Return each row of a table for a chat, and one of them for every other endpoint."""
+    asked = [*((CHAT, *row) for row in table), *((ask, *table[other]) for ask in OTHERS)]
+    return [pytest.param(*row, id="-".join([row[0].name, *map(str, row[1:])])) for row in asked]
+
+
 @pytest.mark.parametrize(
-    ("status", "headers", "reason"),
-    [
+    ("ask", "status", "headers", "reason"),
+    rows(
+        (429, {}, "status_429"),
         (408, {}, "status_408"),
         (409, {}, "status_409"),
-        (429, {}, "status_429"),
         (500, {}, "status_5xx"),
         (503, {}, "status_5xx"),
         (529, {}, "status_5xx"),
         (429, {"x-should-retry": "true"}, "status_429"),
         (400, {"x-should-retry": "true"}, "x-should-retry"),
         (404, {"X-Should-Retry": "true"}, "x-should-retry"),
-    ],
+    ),
 )
-def test_status_that_is_retried(
+def test_status_that_is_retried(  # noqa: PLR0913, PLR0917 - the row, and the fixtures
+    ask: Ask,
     status: int,
     headers: dict[str, str],
     reason: str,
@@ -57,20 +69,21 @@ def test_status_that_is_retried(
     captured: CapturedSpans,
 ) -> None:
     """A status that the SDK retries leaves a failed attempt with its reason, then a good one, under an OK call."""
-    server.script(Reply(error("No"), status=status, headers={**SOON, **headers}))
+    server.script(Reply(error("No"), status=status, headers={**SOON, **headers}), ask.answer)
 
-    flavour.create(flavour.client(server))
+    ask.create(flavour, flavour.client(server))
 
+    again = retried(reason, "retry-after", "0.001")
     assert [told(span) for span in captured.spans] == [
-        attempt(server, 1, refused(status), retried(reason, "retry-after", "0.001"), description=f"HTTP {status}"),
-        attempt(server, 2, GOOD),
-        call(server, ANSWERED, COUNTED, TWICE),
+        attempt(server, 1, refused(status), again, description=f"HTTP {status}", ask=ask),
+        attempt(server, 2, GOOD, ask=ask),
+        call(server, ask.answered, ask.counted, TWICE, ask=ask),
     ]
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "raised"),
-    [
+    ("ask", "status", "headers", "raised"),
+    rows(
         (400, {}, "BadRequestError"),
         (401, {}, "AuthenticationError"),
         (403, {}, "PermissionDeniedError"),
@@ -78,9 +91,10 @@ def test_status_that_is_retried(
         (422, {}, "UnprocessableEntityError"),
         (500, {"x-should-retry": "false"}, "InternalServerError"),
         (429, {"x-should-retry": "false"}, "RateLimitError"),
-    ],
+    ),
 )
-def test_status_that_is_not_retried(
+def test_status_that_is_not_retried(  # noqa: PLR0913, PLR0917 - the row, and the fixtures
+    ask: Ask,
     status: int,
     headers: dict[str, str],
     raised: str,
@@ -92,7 +106,7 @@ def test_status_that_is_not_retried(
     server.script(Reply(error("No", code="c", param="p"), status=status, headers={**headers, "x-request-id": "req"}))
 
     with pytest.raises(getattr(openai, raised)) as info:
-        flavour.create(flavour.client(server))
+        ask.create(flavour, flavour.client(server))
 
     failure = {
         "error.type": f"openai.{raised}",
@@ -103,8 +117,10 @@ def test_status_that_is_not_retried(
         "spanglass.response.request_id": "req",
     }
     assert [told(span) for span in captured.spans] == [
-        attempt(server, 1, refused(status), {"spanglass.response.request_id": "req"}, description=f"HTTP {status}"),
-        call(server, failure, status="ERROR", description=f"{raised}: {info.value}", events=("exception",)),
+        attempt(
+            server, 1, refused(status), {"spanglass.response.request_id": "req"}, description=f"HTTP {status}", ask=ask
+        ),
+        call(server, failure, ask=ask, status="ERROR", description=f"{raised}: {info.value}", events=("exception",)),
     ]
 
 
@@ -196,12 +212,13 @@ def test_wait_that_the_sdk_refuses(flavour: Flavour, server: OpenAIServer, captu
     assert told(captured.spans[0]) == attempt(server, 1, refused(429), followed, description="HTTP 429")
 
 
-def test_exhausted(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+@each(ASKS)
+def test_exhausted(ask: Ask, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
     """A call that failed to the last has a span for each attempt; the last one has no reason and no backoff."""
     server.script(*[Reply(error("No"), status=503, headers=SOON)] * 3)
 
     with pytest.raises(openai.InternalServerError) as info:
-        flavour.create(flavour.client(server))
+        ask.create(flavour, flavour.client(server))
 
     again = retried("status_5xx", "retry-after", "0.001")
     failure = {
@@ -212,10 +229,17 @@ def test_exhausted(flavour: Flavour, server: OpenAIServer, captured: CapturedSpa
     }
     last = {"spanglass.attempt.retry_after": "0.001"}
     assert [told(span) for span in captured.spans] == [
-        attempt(server, 1, refused(503), again, description="HTTP 503"),
-        attempt(server, 2, refused(503), again, description="HTTP 503"),
-        attempt(server, 3, refused(503), last, description="HTTP 503"),
-        call(server, failure, status="ERROR", description=f"InternalServerError: {info.value}", events=("exception",)),
+        attempt(server, 1, refused(503), again, description="HTTP 503", ask=ask),
+        attempt(server, 2, refused(503), again, description="HTTP 503", ask=ask),
+        attempt(server, 3, refused(503), last, description="HTTP 503", ask=ask),
+        call(
+            server,
+            failure,
+            ask=ask,
+            status="ERROR",
+            description=f"InternalServerError: {info.value}",
+            events=("exception",),
+        ),
     ]
 
 
@@ -240,15 +264,15 @@ def unanswered(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "reason"),
-    [
-        (Reply(before=Stall()), "ReadTimeout", "timeout"),
+    ("ask", "answer", "kind", "reason"),
+    rows(
         (HangUp(), "RemoteProtocolError", "connection"),
+        (Reply(before=Stall()), "ReadTimeout", "timeout"),
         (Reply(completion(), cut_at=20), "RemoteProtocolError", "connection"),
-    ],
-    ids=["timeout", "hang-up", "cut-off body"],
+    ),
 )
-def test_no_answer_is_retried(
+def test_no_answer_is_retried(  # noqa: PLR0913, PLR0917 - the row, and the fixtures
+    ask: Ask,
     answer: Reply | HangUp,
     kind: str,
     reason: str,
@@ -257,16 +281,16 @@ def test_no_answer_is_retried(
     captured: CapturedSpans,
 ) -> None:
     """An attempt that got no answer, or not the whole of one, has the transport's exception and no status."""
-    server.script(answer)
+    server.script(answer, ask.answer)
 
-    flavour.create(flavour.client(server, timeout=0.5))
+    ask.create(flavour, flavour.client(server, timeout=0.5))
 
     first, *others = [told(span) for span in captured.spans]
     assert (first.description or "").startswith(f"{kind}: ")
     assert [first, *others] == [
-        attempt(server, 1, unanswered(kind), retried(reason), description=first.description),
-        attempt(server, 2, GOOD),
-        call(server, ANSWERED, COUNTED, TWICE),
+        attempt(server, 1, unanswered(kind), retried(reason), description=first.description, ask=ask),
+        attempt(server, 2, GOOD, ask=ask),
+        call(server, ask.answered, ask.counted, TWICE, ask=ask),
     ]
 
 
@@ -304,28 +328,21 @@ def test_nobody_listens(flavour: Flavour, captured: CapturedSpans) -> None:
     ]
 
 
-STREAMED = {
-    "input.value": sent(stream=True),
-    "llm.invocation_parameters": '{"model":"gpt-4o-mini","stream":true}',
-    "spanglass.stream.outcome": "completed",
-    "spanglass.stream.chunk_count": 4,
-    "spanglass.stream.time_to_first_chunk": "seconds",
-    "spanglass.stream.longest_gap": "seconds",
-    "spanglass.usage.estimated_completion_tokens": 2,
-}
-
-
-def test_stream_is_retried(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+@each(STREAMED)
+def test_stream_is_retried(ask: Ask, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
     """A stream that was refused at first is one call with both attempts, which ends with the stream."""
-    server.script(Reply(error("Slow down"), status=429, headers=SOON), Stream(chunks()))
+    server.script(Reply(error("Slow down"), status=429, headers=SOON), ask.stream)
 
-    flavour.take(flavour.create(flavour.client(server), stream=True))
+    flavour.take(ask.open(flavour, flavour.client(server)))
 
-    assert [told(span) for span in captured.spans] == [
-        attempt(server, 1, refused(429), retried("status_429", "retry-after", "0.001"), description="HTTP 429"),
-        attempt(server, 2, GOOD),
-        call(server, ANSWERED, STREAMED, TWICE, events=("First Token Stream Event",)),
+    *attempts, whole = captured.spans
+    again = retried("status_429", "retry-after", "0.001")
+    asked = {"url.full": f"{server.base_url}{ask.path}{'?stream=true' if ask.verb == 'GET' else ''}"}
+    assert [told(span) for span in attempts] == [
+        attempt(server, 1, asked, refused(429), again, description="HTTP 429", ask=ask),
+        attempt(server, 2, asked, GOOD, ask=ask),
     ]
+    assert story(whole) == streamed(server, "completed", ask.all, TWICE, ask=ask, status="OK")
 
 
 def test_redirect_is_followed_within_an_attempt(

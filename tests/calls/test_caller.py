@@ -8,11 +8,13 @@ import warnings
 from typing import Any
 
 import pytest
+from asks import ASKS, Ask, each
 from pydantic import BaseModel
 from told import ANSWERED, COUNTED, call, told
 
+from asking import need
 from flavours import ASK, Async, Flavour
-from spanglass.testing import CapturedSpans, OpenAIServer, Stream, captured_spans, chunks
+from spanglass.testing import CapturedSpans, OpenAIServer, captured_spans
 
 ASKED: dict[str, Any] = ASK
 UNREQUESTED = ("attempt.count", "time.attempts", "time.backoff", "time.body", "time.rest")
@@ -38,14 +40,15 @@ def test_missing_arguments(flavour: Flavour, server: OpenAIServer, captured: Cap
     assert [told(span) for span in captured.spans] == [unrequested(server, {"model": "gpt-4o-mini"}, str(info.value))]
 
 
-def test_unknown_argument(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
-    """So it is for an argument that the SDK does not know."""
-    client = flavour.client(server)
+@each(ASKS)
+def test_unknown_argument(ask: Ask, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
+    """So it is for an argument that the SDK does not know, at every endpoint."""
+    with pytest.raises(TypeError, match="unexpected keyword argument") as info:
+        ask.create(flavour, flavour.client(server), tempersture=1)
 
-    with pytest.raises(TypeError, match="unexpected keyword argument"):
-        client.chat.completions.create(**ASKED, tempersture=1)
-
-    assert [(span.name, span.status.status_code.name) for span in captured.spans] == [("ChatCompletion", "ERROR")]
+    assert [(span.name, span.status.status_code.name, span.status.description) for span in captured.spans] == [
+        (ask.span, "ERROR", f"TypeError: {info.value}")
+    ]
 
 
 class Answer(BaseModel):
@@ -98,27 +101,31 @@ def test_what_is_no_exception(flavour: Flavour, server: OpenAIServer, captured: 
     )
 
 
-def never_awaited(server: OpenAIServer) -> list[tuple[str, str]]:
+def never_awaited(ask: Ask, server: OpenAIServer) -> list[tuple[str, str]]:
     """Call and drop it; return the warnings."""
     flavour = Async()
-    client = flavour.client(server)
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        made = client.chat.completions.create(**ASKED)
-        assert inspect.iscoroutine(made)
-        del made
-        gc.collect()
-    flavour.leave()
+    try:
+        method = need(flavour.client(server), ask.method)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            made = method(**ask.body)
+            assert inspect.iscoroutine(made)
+            del made
+            gc.collect()
+    finally:
+        flavour.leave()
     return [(warning.category.__name__, str(warning.message)) for warning in warned]
 
 
-def test_never_awaited(server: OpenAIServer) -> None:
+@each(ASKS)
+def test_never_awaited(ask: Ask, server: OpenAIServer) -> None:
     """A call that is never awaited warns once, in the SDK's name, and leaves neither request nor span."""
-    bare = never_awaited(server)
+    bare = never_awaited(ask, server)
     with captured_spans() as captured:
-        instrumented = never_awaited(server)
+        instrumented = never_awaited(ask, server)
 
-    assert instrumented == bare == [("RuntimeWarning", "coroutine 'AsyncCompletions.create' was never awaited")]
+    assert instrumented == bare
+    assert [True] == [ask.helper in message for _, message in bare]
     assert (server.journal, captured.spans) == ([], [])
 
 
@@ -134,15 +141,18 @@ def test_awaited_later(server: OpenAIServer, captured: CapturedSpans) -> None:
     assert (before, [told(span) for span in captured.spans]) == (0, [call(server, ANSWERED, COUNTED)])
 
 
-@pytest.mark.usefixtures("captured")
-def test_methods_look_as_they_did(flavour: Flavour, server: OpenAIServer) -> None:
+@each(ASKS)
+def test_methods_look_as_they_did(ask: Ask, flavour: Flavour, server: OpenAIServer) -> None:
     """What is wrapped keeps its name, its docstring and its signature."""
-    create = flavour.client(server).chat.completions.create
 
-    assert create.__name__ == "create"
-    assert create.__qualname__.endswith("Completions.create")
-    assert {"messages", "model", "stream"} <= set(inspect.signature(create).parameters)
-    assert inspect.ismethod(create)
+    def looks() -> tuple[Any, ...]:
+        method = need(flavour.client(server), ask.method)
+        names = (method.__name__, method.__qualname__, method.__doc__, inspect.iscoroutinefunction(method))
+        return (*names, inspect.signature(method), inspect.ismethod(method))
+
+    bare = looks()
+    with captured_spans():
+        assert bare == looks()
 
 
 def test_arguments_are_not_changed(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
@@ -164,21 +174,24 @@ def test_arguments_are_not_changed(flavour: Flavour, server: OpenAIServer, captu
     assert len(captured.spans) == 1
 
 
-def received(server: OpenAIServer, flavour: Flavour) -> list[Any]:
+def received(server: OpenAIServer, flavour: Flavour, ask: Ask) -> list[Any]:
     """Make a plain and a streamed call; return the requests as they came, without ports and versions of Python."""
     del server.journal[:]
-    server.script(Stream(chunks()))
     client = flavour.client(server, default_headers={"x-stainless-runtime-version": "x"})
-    flavour.take(flavour.create(client, stream=True, stream_options={"include_usage": False}))
-    flavour.create(client)
+    server.script(ask.answer)
+    ask.create(flavour, client)
+    if ask.chunks:
+        server.script(ask.stream)
+        flavour.take(ask.open(flavour, client))
     return list(server.journal)
 
 
-def test_same_bytes_on_the_wire(flavour: Flavour, server: OpenAIServer) -> None:
+@each(ASKS)
+def test_same_bytes_on_the_wire(ask: Ask, flavour: Flavour, server: OpenAIServer) -> None:
     """The requests are those of the bare SDK: method, path, headers in their order, body."""
-    bare = received(server, flavour)
+    bare = received(server, flavour, ask)
     with captured_spans():
-        instrumented = received(server, flavour)
+        instrumented = received(server, flavour, ask)
 
     assert instrumented == bare
     assert [list(request.headers) for request in instrumented] == [list(request.headers) for request in bare]

@@ -6,6 +6,7 @@ from typing import Any
 
 import openai
 import pytest
+from asks import ASKS, Ask, each
 from openinference.instrumentation import (
     suppress_tracing,
     using_attributes,
@@ -24,10 +25,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, ParentBased, 
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags
 from told import ANSWERED, COUNTED, GOOD, attempt, call, refused, retried, told
 
-from asking import HTTP
-from flavours import ASK, Flavour
+from asking import HTTP, need
+from flavours import Flavour
 from spanglass import OpenAIInstrumentor
-from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, chunks
+from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, chunks
 
 Seen = list[SpanContext]
 AGAIN = Reply(status=503, headers={"retry-after-ms": "1"})
@@ -213,6 +214,50 @@ def test_suppressed(
     assert (answer, captured.spans) == ("Hello", [])
 
 
+@each(ASKS)
+@pytest.mark.parametrize("suppressing", [suppress_instrumentation, suppress_tracing])
+def test_suppressed_at_each_endpoint(
+    suppressing: Callable[[], AbstractContextManager[None]],
+    ask: Ask,
+    flavour: Flavour,
+    server: OpenAIServer,
+    captured: CapturedSpans,
+) -> None:
+    """So it is for calls of every endpoint, plain and streamed; when it is over they have spans again."""
+    client = flavour.client(server)
+    server.script(ask.answer)
+    with suppressing():
+        ask.create(flavour, client)
+        if ask.chunks:
+            server.script(ask.stream)
+            flavour.take(ask.open(flavour, client))
+    suppressed = captured.spans
+    server.script(ask.answer)
+    ask.create(flavour, client)
+
+    assert ([], [ask.span]) == (suppressed, [span.name for span in captured.spans])
+
+
+@each(ASKS)
+def test_uninstrumented_at_each_endpoint(ask: Ask, flavour: Flavour, server: OpenAIServer) -> None:
+    """When OpenAI is no longer instrumented, no endpoint has spans, and each has its own methods back."""
+    before = standing(flavour, server, ask)
+    with captured_spans() as captured:
+        instrumented = standing(flavour, server, ask)
+    after = standing(flavour, server, ask)
+    server.script(ask.answer)
+    ask.create(flavour, flavour.client(server))
+
+    assert (True, before, []) == (instrumented is not before, after, captured.spans)
+
+
+def standing(flavour: Flavour, server: OpenAIServer, ask: Ask) -> Any:
+    """Return what stands for the method in the class that has it."""
+    client = flavour.client(server)
+    need(client, ask.method)
+    return vars(type(need(client, ask.owner)))[ask.helper]
+
+
 def test_suppressed_for_http_only(flavour: Flavour, server: OpenAIServer, captured: CapturedSpans) -> None:
     """Suppressing the instrumentation of HTTP is not about us."""
     with suppress_http_instrumentation():
@@ -288,24 +333,26 @@ class Asked(Sampler):
         return "asked"
 
 
-def test_what_a_sampler_is_told(flavour: Flavour, server: OpenAIServer) -> None:
+@each(ASKS)
+def test_what_a_sampler_is_told(ask: Ask, flavour: Flavour, server: OpenAIServer) -> None:
     """A sampler is asked once a call, and told its kind, model and server."""
     sampler = Asked()
     instrumentor = OpenAIInstrumentor()
     instrumentor.instrument(tracer_provider=TracerProvider(sampler=sampler, shutdown_on_exit=False))
     try:
-        flavour.create(flavour.client(server))
+        server.script(ask.answer)
+        ask.create(flavour, flavour.client(server))
     finally:
         instrumentor.uninstrument()
 
+    known = ("llm.system", "llm.model_name", "llm.request.model_name", "embedding.model_name")
+    asked = {name: ask.said[name] for name in known if name in ask.said}
     assert sampler.questions == [
         {
-            "name": "ChatCompletion",
+            "name": ask.span,
             "kind": "CLIENT",
-            "openinference.span.kind": "LLM",
-            "llm.system": "openai",
-            "llm.model_name": ASK["model"],
-            "llm.request.model_name": ASK["model"],
+            "openinference.span.kind": ask.kind,
+            **asked,
             "server.address": "127.0.0.1",
             "server.port": server.port,
         }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from asks import ASKS, Ask, each
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 from told import ANSWERED, COUNTED, call, told
@@ -43,6 +44,19 @@ def test_kind_within(within: str, flavour: Flavour, server: OpenAIServer, captur
     (span, _) = captured.spans
     assert told(span) == call(server, ANSWERED, COUNTED, {"openinference.span.kind": kind})
     assert span.parent == outer.get_span_context()
+
+
+@each(ASKS)
+def test_kind_of_each_endpoint_within(
+    ask: Ask, flavour: Flavour, server: OpenAIServer, captured: CapturedSpans
+) -> None:
+    """So it is for a call of any endpoint: within a span that counts its tokens none counts them again."""
+    server.script(ask.answer)
+    with captured.provider.get_tracer(AGENTS).start_as_current_span("outer", attributes=LLM):
+        ask.create(flavour, flavour.client(server))
+
+    (span, _) = captured.spans
+    assert told(span) == call(server, ask.answered, ask.counted, {"openinference.span.kind": "CHAIN"}, ask=ask)
 
 
 @pytest.mark.parametrize(

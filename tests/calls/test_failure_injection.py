@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asks import ASKS, CANCEL, CHAT, RETRIEVE, STREAMED, Ask
 from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.sampling import Sampler
@@ -14,7 +15,8 @@ from asking import hasten
 from flavours import Flavour
 from spanglass.calls.aside import running
 from spanglass.calls.operation import operation
-from spanglass.endpoints import ENDPOINTS
+from spanglass.endpoints import ADDRESSED, ENDPOINTS
+from spanglass.endpoints.endpoint import Endpoint
 from spanglass.guard import Guard, guard
 from spanglass.testing import (
     CapturedSpans,
@@ -28,8 +30,6 @@ from spanglass.testing import (
     error,
 )
 from spanglass.writers import WRITERS
-
-CHAT = ("post", "/chat/completions")
 
 pytestmark = pytest.mark.usefixtures("lenient_guard")
 
@@ -89,8 +89,15 @@ def at(target: str) -> Inject:
 
 
 def reading(field: str, value: Any = fail) -> Inject:
-    """Return what makes a field of the endpoint fail."""
-    return lambda monkeypatch, _: monkeypatch.setitem(ENDPOINTS, CHAT, ENDPOINTS[CHAT]._replace(**{field: value}))
+    """Return what makes a field of every endpoint fail."""
+
+    def inject(monkeypatch: pytest.MonkeyPatch, _: CapturedSpans) -> None:
+        tables: tuple[dict[Any, Endpoint], ...] = (ENDPOINTS, ADDRESSED)
+        for table in tables:
+            for key, endpoint in table.items():
+                monkeypatch.setitem(table, key, endpoint._replace(**{field: value}))
+
+    return inject
 
 
 def accumulating(name: str) -> Inject:
@@ -243,6 +250,55 @@ def test_failure(
     assert leaves_spans == bool(spans)
     assert (None, None) == (running.get(), operation.get())
     assert {} == get_current()
+
+
+def asked(ask: Ask, flavour: Flavour, server: OpenAIServer, client: Any) -> list[str]:
+    """Make a call of an endpoint that is answered, one that is refused, and streams; return what the caller meets."""
+    server.script(ask.answer, Reply(error("no"), status=400))
+    met = [outcome(lambda: ask.create(flavour, client)) for _ in range(2)]
+    if ask.chunks:
+        server.script(ask.stream, ask.stream)
+        met += [
+            outcome(lambda: flavour.take(ask.open(flavour, client))),
+            outcome(lambda: flavour.take(ask.open(flavour, client), ask.half, entered=True)),
+        ]
+    return met
+
+
+READING = ("read_request", "read_response", "writer.write")
+STREAMING = ("accumulator", "accumulator.take", "accumulator.settle", "accumulator.end", "stream.stats")
+OTHERS = [ask for ask in ASKS if ask is not CHAT]
+AT_EACH: dict[str, tuple[Ask, Inject]] = {
+    **{f"{ask.name}-{place}": (ask, PLACES[place][0]) for ask in OTHERS for place in READING},
+    **{f"{ask.name}-{place}": (ask, PLACES[place][0]) for ask in OTHERS if ask in STREAMED for place in STREAMING},
+    **{
+        f"{ask.name}-background.{name}": (ask, at(f"calls.background.{name}"))
+        for ask in (RETRIEVE, CANCEL)
+        for name in ("adopt", "links")
+    },
+}
+
+
+@pytest.mark.usefixtures("forgetful_guard")
+@pytest.mark.parametrize(("ask", "inject"), AT_EACH.values(), ids=AT_EACH)
+def test_failure_at_each_endpoint(
+    ask: Ask,
+    inject: Inject,
+    flavour: Flavour,
+    server: OpenAIServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """So it is where what belongs to an endpoint fails."""
+    client = flavour.client(server, max_retries=0)
+    bare = asked(ask, flavour, server, client)
+    with captured_spans() as captured, monkeypatch.context() as patched:
+        inject(patched, captured)
+        instrumented = asked(ask, flavour, server, client)
+
+    assert bare == instrumented
+    assert ["InjectedError"] == [blamed(record) for record in caplog.records]
+    assert (None, None, {}) == (running.get(), operation.get(), get_current())
 
 
 def test_redaction_fails_closed(

@@ -4,16 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from asks import Ask
 from bare import Met, meet
 from forms import FORMS, Form, Said
 from opentelemetry.sdk.trace import ReadableSpan
 from told import Told, call, told
 
-from flavours import ASK, Flavour, held
+from flavours import Flavour, held
 from spanglass.testing import OpenAIServer, captured_spans
-
-BODIES = ("input.value", "llm.invocation_parameters")
-"""What repeats the body as the SDK wrote it, whose order and spaces are not ours."""
 
 
 def given(form: Form, flavour: Flavour, server: OpenAIServer) -> Any:
@@ -26,7 +24,7 @@ def met(form: Form, flavour: Flavour, server: OpenAIServer, using: Any) -> Met:
     """Do what the form does, and return what the caller meets; nothing of it may be left in the context."""
     server.script(*form.answers)
     before = held()
-    found = meet(server, using, None, lambda client, results: results.extend(form.act(flavour, client)))
+    found = meet(server, using, None, lambda client, results: results.extend(form.act(form.ask, flavour, client)))
 
     assert held() == before
     return found
@@ -38,17 +36,19 @@ def place(span: ReadableSpan, spans: list[ReadableSpan]) -> Any:
     return contexts.index(span.parent) if span.parent in contexts else span.parent
 
 
-def tell(span: ReadableSpan) -> Told:
-    """Return all that a span says, with its bodies read."""
+def tell(ask: Ask, span: ReadableSpan) -> Told:
+    """Return all that a span says, with its bodies read: how the SDK wrote them, with which spaces, is not ours."""
     said = told(span)
-    return said._replace(attributes={**said.attributes, **{name: json.loads(said.attributes[name]) for name in BODIES}})
+    read = {name: json.loads(said.attributes[name]) for name in ("input.value", ask.parameters)}
+    return said._replace(attributes={**said.attributes, **read})
 
 
-def expected(server: OpenAIServer, said: Said) -> Told:
+def expected(server: OpenAIServer, ask: Ask, said: Said) -> Told:
     """Return all that it must say."""
-    body = {**ASK, **said.asked}
-    bodies = zip(BODIES, (body, {name: body[name] for name in body if name != "messages"}), strict=True)
-    whole = call(server, said.attributes, dict(bodies), status=said.status, events=said.events)
+    body = {**ask.body, **said.asked}
+    parameters = {name: body[name] for name in body if name != ask.read}
+    read = {"input.value": body, ask.parameters: parameters}
+    whole = call(server, said.attributes, read, ask=ask, status=said.status, events=said.events)
     return whole._replace(attributes={name: value for name, value in whole.attributes.items() if value is not None})
 
 
@@ -66,6 +66,6 @@ def test_form(form: Form, flavour: Flavour, server: OpenAIServer, caplog: pytest
 
     assert instrumented == bare
     assert bare.raised == ""
-    assert [tell(span) for span in spans] == [expected(server, said) for said in form.said]
+    assert [tell(form.ask, span) for span in spans] == [expected(server, form.ask, said) for said in form.said]
     assert [place(span, spans) for span in spans] == [said.parent for said in form.said]
     assert [] == [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]

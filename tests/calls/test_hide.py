@@ -11,12 +11,24 @@ from typing import Any
 
 import openai
 import pytest
+from asks import RESPONSES, RETRIEVE
 from openinference.instrumentation import TraceConfig
 
 from flavours import Flavour
 from spanglass import Record, using
 from spanglass.record import Message
-from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, chunks, completion, error
+from spanglass.testing import (
+    CapturedSpans,
+    OpenAIServer,
+    Reply,
+    Stream,
+    captured_spans,
+    chunks,
+    completion,
+    error,
+    response,
+    response_events,
+)
 
 CONVENTIONS = ("openinference", "spanglass", "gen_ai")
 PNG = "data:image/png;base64,picture00sent"
@@ -479,3 +491,110 @@ def test_odd_answer(flavour: Flavour, server: OpenAIServer) -> None:
 
     assert "odd" not in everything(captured)
     assert 7 == call_of(captured)["llm.token_count.total"]
+
+
+# A response, which repeats what was asked of it
+
+ECHOED: dict[str, Any] = {
+    "instructions": "system sent",
+    "tools": [{"type": "function", "name": "look", "description": "tool sent", "parameters": {}, "strict": False}],
+    "tool_choice": {"type": "function", "name": "choice sent"},
+    "text": {"format": {"type": "json_schema", "name": "schema", "schema": {"title": "schema sent"}}},
+    "prompt": {"id": "pmpt_1", "variables": {"city": "prompt sent"}},
+    "user": "user sent",
+    "metadata": {"a": "metadata sent"},
+    "temperature": 0.25,
+}
+ITEMS: list[dict[str, Any]] = [
+    {
+        "role": "user",
+        "content": [
+            {"type": "input_text", "text": "text sent"},
+            {"type": "input_image", "image_url": PNG},
+            {"type": "input_image", "image_url": "https://example.com/picture01sent.png"},
+            {"type": "input_file", "filename": "file sent", "file_data": "data:application/pdf;base64,pdf00sent"},
+            {"type": "scent", "scent": "scent sent"},
+        ],
+    },
+    {"role": "assistant", "content": "turn sent"},
+    {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "reasoning sent"}]},
+    {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": '{"a":"arguments sent"}'},
+    {"type": "function_call_output", "call_id": "call_1", "output": "result sent"},
+]
+MADE_ITEMS: list[dict[str, Any]] = [
+    {"type": "reasoning", "id": "rs_2", "summary": [{"type": "summary_text", "text": "reasoning received"}]},
+    {
+        "type": "message",
+        "id": "msg_1",
+        "status": "completed",
+        "role": "assistant",
+        "content": [
+            {"type": "output_text", "text": "text received", "annotations": []},
+            {"type": "refusal", "refusal": "refusal received"},
+        ],
+    },
+    {
+        "type": "function_call",
+        "id": "fc_1",
+        "call_id": "call_2",
+        "name": "look",
+        "arguments": '{"a":"arguments received"}',
+    },
+]
+RESPONSE = response(MADE_ITEMS, **ECHOED)
+FAILURE: dict[str, Any] = {"status": "failed", "error": {"code": "server_error", "message": "quoted"}}
+
+
+def responded(flavour: Flavour, server: OpenAIServer, client: Any) -> None:
+    """Ask for a response that is answered."""
+    server.script(Reply(RESPONSE))
+    RESPONSES.create(flavour, client, **ECHOED, input=ITEMS, extra_body={"guided": "extra sent"})
+
+
+def responded_in_pieces(flavour: Flavour, server: OpenAIServer, client: Any) -> None:
+    """Ask for a stream of one, and read it to the failure that quotes it."""
+    server.script(Stream(response_events(MADE_ITEMS, **ECHOED, **FAILURE), done=False))
+    flavour.take(RESPONSES.open(flavour, client, **ECHOED, input=ITEMS, extra_body={"guided": "extra sent"}))
+
+
+def fetched(flavour: Flavour, server: OpenAIServer, client: Any) -> None:
+    """Fetch one that was made elsewhere."""
+    server.script(Reply(RESPONSE))
+    RETRIEVE.create(flavour, client)
+
+
+# Of these words of a chat a response has none, or those of its own.
+OWN = {"prompt sent"}
+NOT = {"sound00sent", "legacy sent", "refusal sent", "prediction sent", "stop sent", "field received"}
+RESPONSE_SENT = (SENT | OWN) - NOT
+REPEATED = {"system sent", "tool sent", "choice sent", "schema sent", "prompt sent", "user sent", "metadata sent"}
+RESPONSE_ACTS: dict[str, tuple[Act, set[str]]] = {
+    "plain": (responded, RESPONSE_SENT | (RECEIVED - NOT)),
+    "streamed": (responded_in_pieces, RESPONSE_SENT | (RECEIVED - NOT) | QUOTED),
+}
+# What each hides beyond that: the variables of a prompt are said.
+MORE: dict[str, set[str]] = dict.fromkeys(
+    ("inputs", "input_messages", "input_text", "input_images", "llm_invocation_parameters"), OWN
+)
+
+
+def all_there(captured: CapturedSpans) -> set[str]:
+    """Return the canaries that sing, those of a response among them."""
+    said = everything(captured)
+    return {canary for canary in SENT | RECEIVED | QUOTED | OWN if canary in said}
+
+
+@pytest.mark.parametrize(("act", "said"), RESPONSE_ACTS.values(), ids=RESPONSE_ACTS)
+@pytest.mark.parametrize("name", HIDES)
+def test_hidden_part_of_a_response(act: Act, said: set[str], name: str, flavour: Flavour, server: OpenAIServer) -> None:
+    """So it is for a response; what it repeats of its request is hidden with that."""
+    assert said - HIDES[name] - MORE.get(name, set()) == all_there(act_with(act, flavour, server, hide=(name,)))
+
+
+@pytest.mark.parametrize("name", HIDES)
+def test_hidden_part_of_a_response_that_is_fetched(name: str, flavour: Flavour, server: OpenAIServer) -> None:
+    """What one that was made elsewhere repeats of its request is told only where nothing of a call is hidden."""
+    told = all_there(act_with(fetched, flavour, server, hide=(name,)))
+    hidden = set[str]() if name == "retrieval_documents" else HIDES[name] | REPEATED
+
+    assert (REPEATED | TEMPLATE | RECEIVED) - NOT - hidden == told - NUMBERS

@@ -2,77 +2,40 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, NamedTuple
+from typing import Any
 
 import openai
 import pytest
 import yaml
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
+from asks import ASKS, CANCEL, CHAT, COUNT, EMBEDDINGS, RESPONSES, RETRIEVE, Ask, each
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from flavours import Flavour
+from metered import (
+    DURATION,
+    EMBEDDED,
+    EMBEDDING,
+    FIRST,
+    INPUT,
+    OTHER,
+    OUTPUT,
+    UNITS,
+    Counting,
+    Point,
+)
 from spanglass import OpenAIInstrumentor
 from spanglass.calls.tracing import SCOPE
 from spanglass.semconv import SCHEMA_URL
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stream, captured_spans, chunks, error
 
-DURATION = "gen_ai.client.inference.duration"
-FIRST = "gen_ai.client.inference.time_to_first_chunk"
-INPUT = "gen_ai.client.inference.usage.input_tokens"
-OUTPUT = "gen_ai.client.inference.usage.output_tokens"
-UNITS = {DURATION: "s", FIRST: "s", INPUT: "{token}", OUTPUT: "{token}"}
-BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-LONGEST = 60
 REGISTRY = Path(__file__).parents[2] / "semconv/registry/gen_ai.yaml"
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
 AGAIN = Reply(error("Slow down"), status=429, headers={"retry-after": "0.001"})
 REFUSED = Reply(error("No", code="bad"), status=400)
-
-
-class Point(NamedTuple):
-    """One series of a metric: its attributes, and what was counted: tokens, or how many were timed."""
-
-    attributes: dict[str, Any]
-    counted: int | float
-
-
-class Counting(NamedTuple):
-    """A provider of meters, and the reader of what they count."""
-
-    reader: InMemoryMetricReader
-    provider: MeterProvider
-
-    def metrics(self) -> list[tuple[Any, Any]]:
-        """Return each metric with its scope."""
-        data = self.reader.get_metrics_data()
-        groups = data.resource_metrics if data is not None else []
-        return [(metric, scope) for group in groups for scope in group.scope_metrics for metric in scope.metrics]
-
-    def points(self) -> dict[str, list[Point]]:
-        """Return what was counted, by metric."""
-        return {metric.name: [_point(point) for point in metric.data.data_points] for metric, _ in self.metrics()}
-
-
-def _point(point: HistogramDataPoint | NumberDataPoint) -> Point:
-    if isinstance(point, NumberDataPoint):
-        return Point(dict(point.attributes or {}), point.value)
-    assert 0 < point.min <= point.max <= LONGEST
-    assert BUCKETS == tuple(point.explicit_bounds)
-    return Point(dict(point.attributes or {}), point.count)
-
-
-@pytest.fixture
-def counting() -> Iterator[Counting]:
-    """Give a provider that counts in memory."""
-    reader = InMemoryMetricReader()
-    counting = Counting(reader, MeterProvider([reader], shutdown_on_exit=False))
-    yield counting
-    counting.provider.shutdown()
 
 
 @pytest.fixture
@@ -108,14 +71,30 @@ def tokens(attributes: dict[str, Any], sent: int, received: int) -> dict[str, li
     return {INPUT: [Point(kinds, sent)], OUTPUT: [Point(kinds, received)]}
 
 
-@pytest.mark.usefixtures("counted")
-def test_plain_call(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
-    """A call counts its time and the tokens that the provider told; another one adds to it."""
-    client = flavour.client(server)
-    flavour.create(client)
-    flavour.create(client)
+def of(server: OpenAIServer, ask: Ask, calls: int, *, first: bool = False) -> dict[str, list[Point]]:
+    """Return all that is counted of so many calls of an endpoint; of streams with the time to their `first` chunk."""
+    models = {"request": ask.body.get("model"), "response": ask.reply.get("model")}
+    told: dict[str, Any] = {f"gen_ai.{side}.model": model for side, model in models.items()}
+    attributes = {**asked(server), "gen_ai.operation.name": ask.operation, **told}
+    attributes = {name: value for name, value in attributes.items() if value is not None}
+    timed = [Point(attributes, calls)]
+    if ask is EMBEDDINGS:
+        return {EMBEDDING: timed, EMBEDDED: [Point(attributes, 9 * calls)]}
+    if ask in (COUNT, RETRIEVE, CANCEL):
+        return {OTHER: timed}
+    return {DURATION: timed, **({FIRST: timed} if first else {}), **tokens(attributes, 9 * calls, 2 * calls)}
 
-    assert counting.points() == {DURATION: [Point(asked(server), 2)], **tokens(asked(server), 18, 4)}
+
+@pytest.mark.usefixtures("counted")
+@each(ASKS)
+def test_plain_call(ask: Ask, flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """A call counts its time and the tokens that it cost, as the provider told; another one adds to it."""
+    client = flavour.client(server)
+    server.script(ask.answer, ask.answer)
+    ask.create(flavour, client)
+    ask.create(flavour, client)
+
+    assert counting.points() == of(server, ask, 2)
 
 
 @pytest.mark.usefixtures("counted")
@@ -199,32 +178,34 @@ def test_azure(flavour: Flavour, server: OpenAIServer, counting: Counting) -> No
     assert counting.points()[DURATION] == [Point(attributes, 1)]
 
 
-def plain(flavour: Flavour, client: Any) -> None:
-    """Make a call."""
-    flavour.create(client)
-
-
-def read(flavour: Flavour, client: Any) -> None:
-    """Make a call, and read its stream."""
-    flavour.take(flavour.create(client, stream=True, stream_options={"include_usage": True}))
-
-
-@pytest.mark.parametrize("act", [plain, read])
-def test_not_sampled(
-    act: Callable[[Flavour, Any], None], flavour: Flavour, server: OpenAIServer, counting: Counting
-) -> None:
-    """A call that is not sampled is counted as any other."""
+@pytest.fixture
+def unsampled(counting: Counting) -> Iterator[None]:
+    """Instrument OpenAI, and sample nothing."""
     traces = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
     instrumentor = OpenAIInstrumentor()
     instrumentor.instrument(tracer_provider=traces, meter_provider=counting.provider)
-    try:
-        act(flavour, flavour.client(server))
-    finally:
-        instrumentor.uninstrument()
+    yield
+    instrumentor.uninstrument()
 
-    timed = [Point(asked(server), 1)]
-    first = {FIRST: timed} if act is read else {}
-    assert counting.points() == {DURATION: timed, **first, **tokens(asked(server), 9, 2)}
+
+@pytest.mark.usefixtures("unsampled")
+@each(ASKS)
+def test_not_sampled(ask: Ask, flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """A call that is not sampled is counted as any other."""
+    server.script(ask.answer)
+    ask.create(flavour, flavour.client(server))
+
+    assert counting.points() == of(server, ask, 1)
+
+
+@pytest.mark.usefixtures("unsampled")
+@each([CHAT, RESPONSES])
+def test_stream_that_is_not_sampled(ask: Ask, flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
+    """So is a stream, with the time to its first chunk."""
+    server.script(Stream(chunks(usage=USAGE)) if ask is CHAT else ask.stream)
+    flavour.take(ask.open(flavour, flavour.client(server)))
+
+    assert counting.points() == of(server, ask, 1, first=True)
 
 
 def test_content_hidden(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
@@ -262,6 +243,15 @@ def test_names_units_and_scope(
     assert len(exemplars) == len(UNITS)
 
 
+# What the convention allows, and no answer of these endpoints tells.
+FINGERPRINT, TIER = "openai.response.system_fingerprint", "openai.response.service_tier"
+UNTOLD = {
+    OTHER: {FINGERPRINT},
+    EMBEDDING: {FINGERPRINT, TIER},
+    EMBEDDED: {FINGERPRINT, TIER, "error.type"},
+}
+
+
 @pytest.mark.usefixtures("counted")
 def test_attributes_of_the_registry(flavour: Flavour, server: OpenAIServer, counting: Counting) -> None:
     """Each metric has the attributes that the registry gives it, when a call has all there is to tell."""
@@ -272,6 +262,12 @@ def test_attributes_of_the_registry(flavour: Flavour, server: OpenAIServer, coun
     with pytest.raises(openai.APIError):
         flavour.take(flavour.create(client, stream=True))
 
+    for ask in (EMBEDDINGS, COUNT, RETRIEVE):
+        server.script(Reply({**ask.reply, "service_tier": "flex"}), REFUSED)
+        ask.create(flavour, client)
+        with pytest.raises(openai.BadRequestError):
+            ask.create(flavour, client)
+
     groups = yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))["groups"]
     told = {
         group["metric_name"]: {attribute["ref"] for attribute in group["attributes"]}
@@ -279,7 +275,7 @@ def test_attributes_of_the_registry(flavour: Flavour, server: OpenAIServer, coun
         if group["type"] == "metric"
     }
     found = {name: {key for point in points for key in point.attributes} for name, points in counting.points().items()}
-    assert found == told
+    assert found == {name: told[name] - UNTOLD.get(name, set()) for name in told}
 
 
 def test_nobody_counts(flavour: Flavour, server: OpenAIServer, counting: Counting, captured: CapturedSpans) -> None:

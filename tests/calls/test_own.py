@@ -7,13 +7,14 @@ from typing import Any
 
 import openai
 import pytest
+from asks import ASKS, STREAMED, Ask, each
 from bare import both
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from flavours import ASK, Async, Flavour
-from spanglass import wrap_openai
+from spanglass import TraceAsyncOpenAI, TraceOpenAI, wrap_openai
 from spanglass.calls import patch
-from spanglass.testing import CapturedSpans, OpenAIServer, Reply
+from spanglass.testing import CapturedSpans, OpenAIServer, Reply, captured_spans
 
 BUSY = Reply(status=503, headers={"retry-after": "0.001", "retry-after-ms": "1"})
 OWN_RETRIES = 1
@@ -146,6 +147,34 @@ def test_requests(
 
     (span,) = (span for span in own.spans if span.parent is None)
     assert (requests, requests) == (len(server.journal), (span.attributes or {})["spanglass.attempt.count"])
+
+
+@each(ASKS)
+def test_each_endpoint(ask: Ask, flavour: Flavour, server: OpenAIServer, own: CapturedSpans) -> None:
+    """A client that is traced by itself has one span for a call of any endpoint, and takes its retries there."""
+    kind: Any = TraceAsyncOpenAI if isinstance(flavour, Async) else TraceOpenAI
+    clients = [wrapped(flavour, server, own), flavour.client(server, kind, tracer_provider=own.provider)]
+    with captured_spans() as captured:
+        for client in clients:
+            server.script(ask.answer, BUSY)
+            ask.create(flavour, client)
+            with pytest.raises(openai.InternalServerError):
+                ask.create(flavour, client, max_retries=0)
+
+    calls = [span.name for span in own.spans if span.parent is None]
+    assert ([ask.span] * 4, [], 4) == (calls, captured.spans, len(server.journal))
+
+
+@each(STREAMED)
+def test_each_stream(ask: Ask, flavour: Flavour, server: OpenAIServer, own: CapturedSpans) -> None:
+    """So it is for a stream, whoever uninstruments while it is open."""
+    server.script(BUSY, BUSY, ask.stream)
+    with captured_spans() as captured:
+        stream = ask.open(flavour, wrapped(flavour, server, own), max_retries=2)
+    flavour.take(stream)
+
+    outcomes = [(span.attributes or {})["spanglass.stream.outcome"] for span in own.spans if span.parent is None]
+    assert (["completed"], []) == (outcomes, captured.spans)
 
 
 @pytest.mark.parametrize("way", WAYS)

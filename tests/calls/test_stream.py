@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from stories import FIRST, GAP, streamed, told
+from asks import STREAMED, Ask, each
+from stories import FIRST, GAP, Story, streamed, told
 
 from flavours import Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer, Stall, Stream, chunks
 
-Way = Callable[[Flavour, Any], None]
+Way = Callable[[Ask, Flavour, Any], None]
 HALF = 2
 ALL = 4
 
@@ -20,156 +21,175 @@ class BodyError(Exception):
     """What goes wrong in the caller's own loop."""
 
 
-def goes_wrong(chunk: Any) -> bool:
-    """Fail at the first chunk with text."""
-    if chunk.choices[0].delta.content:
-        raise BodyError
-    return False
+def goes_wrong(ask: Ask) -> Callable[[Any], bool]:
+    """Return what fails at the first chunk with text."""
+    met: list[Any] = []
+
+    def fails(chunk: Any) -> bool:
+        met.append(chunk)
+        if len(met) == ask.half:
+            raise BodyError
+        return False
+
+    return fails
 
 
-def exhaust(flavour: Flavour, stream: Any) -> None:
+def by_hand(flavour: Flavour, stream: Any, count: int) -> None:
+    """Call next() so many times."""
+    for _ in range(count):
+        flavour.next(stream)
+
+
+def exhaust(_: Ask, flavour: Flavour, stream: Any) -> None:
     """Read to the end."""
     flavour.take(stream)
 
 
-def exhaust_within(flavour: Flavour, stream: Any) -> None:
+def exhaust_within(_: Ask, flavour: Flavour, stream: Any) -> None:
     """Read to the end of a `with`."""
     flavour.take(stream, entered=True)
 
 
-def exhaust_by_hand(flavour: Flavour, stream: Any) -> None:
+def exhaust_by_hand(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Call next() until it raises."""
-    for _ in range(ALL):
-        flavour.next(stream)
+    by_hand(flavour, stream, ask.all)
     with pytest.raises((StopIteration, StopAsyncIteration)):
         flavour.next(stream)
 
 
-def exhaust_twice(flavour: Flavour, stream: Any) -> None:
+def exhaust_twice(_: Ask, flavour: Flavour, stream: Any) -> None:
     """Read to the end, look whether there is more, and close."""
     flavour.take(stream)
     flavour.take(stream)
     flavour.close(stream)
 
 
-def resume(flavour: Flavour, stream: Any) -> None:
+def resume(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Break, and read the rest in a second loop."""
-    flavour.take(stream, HALF)
+    flavour.take(stream, ask.half)
     flavour.take(stream)
 
 
-def finish_and_drop(flavour: Flavour, stream: Any) -> None:
-    """Break at the finish reason."""
-    flavour.take(stream, ALL)
+def finish_and_drop(ask: Ask, flavour: Flavour, stream: Any) -> None:
+    """Break where the model has said that it is done."""
+    flavour.take(stream, ask.all)
 
 
-def finish_within(flavour: Flavour, stream: Any) -> None:
-    """Break at the finish reason, in a `with`."""
-    flavour.take(stream, ALL, entered=True)
+def finish_within(ask: Ask, flavour: Flavour, stream: Any) -> None:
+    """Break there, in a `with`."""
+    flavour.take(stream, ask.all, entered=True)
 
 
-def finish_and_close(flavour: Flavour, stream: Any) -> None:
-    """Take chunks by hand until the finish reason, and close."""
-    for _ in range(ALL):
-        flavour.next(stream)
+def finish_and_close(ask: Ask, flavour: Flavour, stream: Any) -> None:
+    """Take chunks by hand up to there, and close."""
+    by_hand(flavour, stream, ask.all)
     flavour.close(stream)
 
 
-def leave_within(flavour: Flavour, stream: Any) -> None:
+def leave_within(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Break, in a `with`."""
-    flavour.take(stream, HALF, entered=True)
+    flavour.take(stream, ask.half, entered=True)
 
 
-def close(flavour: Flavour, stream: Any) -> None:
+def close(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Break, and close."""
-    flavour.take(stream, HALF)
+    flavour.take(stream, ask.half)
     flavour.close(stream)
 
 
-def close_twice(flavour: Flavour, stream: Any) -> None:
+def close_twice(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Close, and close again."""
-    close(flavour, stream)
+    close(ask, flavour, stream)
     flavour.close(stream)
 
 
-def close_response(flavour: Flavour, stream: Any) -> None:
+def close_response(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Break, and close the response under the stream."""
-    flavour.take(stream, HALF)
+    flavour.take(stream, ask.half)
     flavour.wait(stream.response.aclose() if hasattr(stream, "__anext__") else stream.response.close())
 
 
-def fail_within(flavour: Flavour, stream: Any) -> None:
+def fail_within(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Let an exception out of a `with`."""
     with pytest.raises(BodyError):
-        flavour.each(stream, goes_wrong, entered=True)
+        flavour.each(stream, goes_wrong(ask), entered=True)
 
 
-def close_at_once(flavour: Flavour, stream: Any) -> None:
+def close_at_once(_: Ask, flavour: Flavour, stream: Any) -> None:
     """Close what was never read."""
     flavour.close(stream)
 
 
-def drop(flavour: Flavour, stream: Any) -> None:
+def drop(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Break, and forget the stream."""
-    flavour.take(stream, HALF)
+    flavour.take(stream, ask.half)
 
 
-def drop_by_hand(flavour: Flavour, stream: Any) -> None:
-    """Call next() twice, and forget the stream."""
-    flavour.next(stream)
-    flavour.next(stream)
+def drop_by_hand(ask: Ask, flavour: Flavour, stream: Any) -> None:
+    """Take chunks by hand, and forget the stream."""
+    by_hand(flavour, stream, ask.half)
 
 
-def drop_failing(flavour: Flavour, stream: Any) -> None:
+def drop_failing(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Let an exception out of a bare loop."""
     with pytest.raises(BodyError):
-        flavour.each(stream, goes_wrong)
+        flavour.each(stream, goes_wrong(ask))
 
 
-def drop_at_once(_: Flavour, __: Any) -> None:
+def drop_at_once(_: Ask, __: Flavour, ___: Any) -> None:
     """Forget what was never read."""
 
 
-def drop_reading_on(flavour: Flavour, stream: Any) -> None:
+def drop_reading_on(ask: Ask, flavour: Flavour, stream: Any) -> None:
     """Break, resume, break and forget."""
     flavour.take(stream, 1)
-    flavour.take(stream, 1)
+    flavour.take(stream, ask.half - 1)
 
 
-WAYS: tuple[tuple[str, int, tuple[Way, ...]], ...] = (
-    ("completed", ALL, (exhaust, exhaust_within, exhaust_by_hand, exhaust_twice, resume)),
-    ("completed", ALL, (finish_and_drop, finish_within, finish_and_close)),
-    ("closed", HALF, (leave_within, close, close_twice, close_response, fail_within)),
-    ("closed", 0, (close_at_once,)),
-    ("abandoned", HALF, (drop, drop_by_hand, drop_failing, drop_reading_on)),
-    ("abandoned", 0, (drop_at_once,)),
-)
-LEAVING = [pytest.param(way, outcome, taken, id=way.__name__) for outcome, taken, ways in WAYS for way in ways]
+WHOLE: tuple[Way, ...] = (exhaust, exhaust_within, exhaust_by_hand, exhaust_twice, resume)
+FINISHED: tuple[Way, ...] = (finish_and_drop, finish_within, finish_and_close)
+CLOSED: tuple[Way, ...] = (leave_within, close, close_twice, close_response, fail_within)
+DROPPED: tuple[Way, ...] = (drop, drop_by_hand, drop_failing, drop_reading_on)
+AT_ONCE: tuple[Way, ...] = (close_at_once, drop_at_once)
+# What comes of each way to leave a stream.
+OUTCOMES = {
+    **dict.fromkeys((*WHOLE, *FINISHED), "completed"),
+    **dict.fromkeys((*CLOSED, close_at_once), "closed"),
+    **dict.fromkeys((*DROPPED, drop_at_once), "abandoned"),
+}
 
 
-@pytest.mark.parametrize(("way", "outcome", "taken"), LEAVING)
-def test_left_once(
-    server: OpenAIServer, captured: CapturedSpans, flavour: Flavour, way: Way, outcome: str, taken: int
-) -> None:
+def story(server: OpenAIServer, ask: Ask, way: Way) -> Story:
+    """Return what the span says of a stream that was left so."""
+    outcome = OUTCOMES[way]
+    taken = ask.all if outcome == "completed" else 0 if way in AT_ONCE else ask.half
+    return streamed(server, outcome, taken, ask=ask, status="OK" if outcome == "completed" else "UNSET")
+
+
+@pytest.mark.parametrize("way", OUTCOMES)
+@each(STREAMED)
+def test_left_once(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour, ask: Ask, way: Way) -> None:
     """However a stream is left, there is one span, with what had arrived and how it was left."""
-    way(flavour, flavour.create(flavour.client(server), stream=True))
+    server.script(ask.stream)
+
+    way(ask, flavour, ask.open(flavour, flavour.client(server)))
     flavour.collect()
 
-    status = "OK" if outcome == "completed" else "UNSET"
-    assert [streamed(server, outcome, taken, status=status)] == [told(span) for span in captured.spans]
+    assert [story(server, ask, way)] == [told(span) for span in captured.spans]
 
 
-@pytest.mark.parametrize(("way", "outcome", "taken"), [row for row in LEAVING if row.values[2] == HALF])
+@pytest.mark.parametrize("way", [*CLOSED, *DROPPED])
+@each(STREAMED)
 def test_left_while_the_server_is_sending(
-    server: OpenAIServer, captured: CapturedSpans, flavour: Flavour, way: Way, outcome: str, taken: int
+    server: OpenAIServer, captured: CapturedSpans, flavour: Flavour, ask: Ask, way: Way
 ) -> None:
     """It makes no difference that the rest has not been sent yet."""
-    server.script(Stream([*chunks()[:HALF], Stall()]))
+    server.script(Stream([*ask.chunks[: ask.half], Stall()]))
 
-    way(flavour, flavour.create(flavour.client(server), stream=True))
+    way(ask, flavour, ask.open(flavour, flavour.client(server)))
     flavour.collect()
 
-    assert [streamed(server, outcome, taken)] == [told(span) for span in captured.spans]
+    assert [story(server, ask, way)] == [told(span) for span in captured.spans]
 
 
 def test_ends_at_its_last_chunk(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour) -> None:

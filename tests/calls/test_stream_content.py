@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
-from stories import ARRIVED, streamed, told
+from asks import CHAT
+from stories import streamed, told
 
 from flavours import Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer, Stream, chunks
 
-NOTHING: dict[str, Any] = dict.fromkeys(ARRIVED[-1])
+NOTHING: dict[str, Any] = dict.fromkeys(CHAT.arrived[CHAT.all])
 TOKENS = "spanglass.usage.estimated_completion_tokens"
 ROLE = "llm.output_messages.0.message.role"
 CONTENT = "llm.output_messages.0.message.content"

@@ -8,67 +8,93 @@ from typing import Any, NamedTuple
 
 import openai
 import pytest
+from asks import CHAT, STREAMED, Ask, each
 from stories import Failure, streamed, told
 
-from asking import HTTP
+from asking import HTTP, need
 from flavours import ASK, Flavour
 from spanglass.testing import Answer, CapturedSpans, OpenAIServer, Request, Stall, Stream, captured_spans, chunks, error
 
 HALF = 2
 ALL = 4
-BEGUN = chunks()[:HALF]
-BEGUN_BYTES = sum(len(f"data: {json.dumps(chunk)}\n\n") for chunk in BEGUN)
 CANCELLED = Failure("asyncio.exceptions.CancelledError", "")
 
 
 class Breaking(NamedTuple):
-    """A stream that breaks, the names of the exceptions of which one leaves the SDK, and what the API said in it."""
+    """What comes after the first half of a stream that breaks, or how many bytes of it do; what comes of that.
 
-    answer: Answer
+    One exception of these qualified names leaves the SDK, and the API says this in it.
+    """
+
     kinds: set[str]
+    then: Mapping[str, Any] | str | Stall | None = None
     said: Mapping[str, str] = {}
+
+    def answer(self, ask: Ask) -> Answer:
+        """Return the stream."""
+        begun = ask.chunks[: ask.half]
+        if self.then is not None:
+            return Stream([*begun, self.then])
+        return Stream(ask.chunks, cut_at=sum(len(f"data: {json.dumps(chunk)}\n\n") for chunk in begun) + 20)
 
 
 SAID = {"spanglass.error.code": "busy", "spanglass.error.type": "server_error", "spanglass.error.param": "model"}
 BREAKING = {
     "payload": Breaking(
-        Stream([*BEGUN, error("Overloaded", kind="server_error", code="busy", param="model")]),
-        {"openai.APIError"},
-        SAID,
+        {"openai.APIError"}, error("Overloaded", kind="server_error", code="busy", param="model"), SAID
     ),
     # An older SDK lets the HTTP client's own exceptions out.
-    "cut": Breaking(
-        Stream(chunks(), cut_at=BEGUN_BYTES + 20), {"openai.APIConnectionError", f"{HTTP.__name__}.RemoteProtocolError"}
-    ),
-    "timeout": Breaking(Stream([*BEGUN, Stall()]), {"openai.APITimeoutError", f"{HTTP.__name__}.ReadTimeout"}),
-    "malformed": Breaking(Stream([*BEGUN, "data: {oops\n\n"]), {"json.decoder.JSONDecodeError"}),
+    "cut": Breaking({"openai.APIConnectionError", f"{HTTP.__name__}.RemoteProtocolError"}),
+    "timeout": Breaking({"openai.APITimeoutError", f"{HTTP.__name__}.ReadTimeout"}, Stall()),
+    "malformed": Breaking({"json.decoder.JSONDecodeError"}, "data: {oops\n\n"),
 }
 
 
-def _break(server: OpenAIServer, flavour: Flavour, breaking: Breaking, *, entered: bool) -> tuple[str, str]:
+def _break(server: OpenAIServer, flavour: Flavour, ask: Ask, breaking: Breaking, *, entered: bool) -> tuple[str, str]:
     """Read a stream that breaks; return the exception's qualified name and its message."""
-    server.script(breaking.answer)
+    server.script(breaking.answer(ask))
     # Not shorter: where even the headers took longer, the SDK would ask again, and have another answer.
-    stream = flavour.create(flavour.client(server, timeout=0.8), stream=True)
+    stream = ask.open(flavour, flavour.client(server, timeout=0.8))
     with pytest.raises(Exception) as raised:  # noqa: PT011 - its type is compared
         flavour.take(stream, entered=entered)
     return f"{raised.type.__module__}.{raised.type.__qualname__}", str(raised.value)
 
 
 @pytest.mark.parametrize("entered", [False, True], ids=["bare", "with"])
-@pytest.mark.parametrize("case", BREAKING)
-def test_breaks(server: OpenAIServer, flavour: Flavour, case: str, entered: bool) -> None:  # noqa: FBT001 - a parameter
+@pytest.mark.parametrize("case", [case for case in BREAKING if case != "timeout"])
+@each(STREAMED)
+def test_breaks(server: OpenAIServer, flavour: Flavour, ask: Ask, case: str, entered: bool) -> None:  # noqa: FBT001 - a parameter
     """An exception in mid-stream is the SDK's own, and the span tells it with what had arrived before."""
-    breaking = BREAKING[case]
-    bare = _break(server, flavour, breaking, entered=entered)
+    breaks(server, flavour, ask, BREAKING[case], entered=entered)
+
+
+@each(STREAMED)
+def test_times_out(server: OpenAIServer, flavour: Flavour, ask: Ask) -> None:
+    """So it is with a stream that says nothing for too long."""
+    breaks(server, flavour, ask, BREAKING["timeout"], entered=False)
+
+
+def breaks(server: OpenAIServer, flavour: Flavour, ask: Ask, breaking: Breaking, *, entered: bool) -> None:
+    """Read it bare and instrumented, and compare."""
+    bare = _break(server, flavour, ask, breaking, entered=entered)
     with captured_spans() as captured:
-        met = _break(server, flavour, breaking, entered=entered)
+        met = _break(server, flavour, ask, breaking, entered=entered)
         flavour.collect()
 
     assert bare == met
     assert met[0] in breaking.kinds
-    expected = streamed(server, "error", HALF, status="ERROR", failure=Failure(*met, breaking.said))
+    failure = Failure(*met, breaking.said)
+    expected = streamed(server, "error", ask.half, ask=ask, status="ERROR", failure=failure)
     assert [expected] == [told(span) for span in captured.spans]
+
+
+@each([ask for ask in STREAMED if ask is not CHAT])
+def test_stops(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour, ask: Ask) -> None:
+    """A stream of any endpoint that only stopped, without a word that it is done, is truncated."""
+    server.script(Stream(ask.chunks[: ask.half], done=False))
+    flavour.take(ask.open(flavour, flavour.client(server)))
+
+    assert [streamed(server, "truncated", ask.half, ask=ask)] == [told(span) for span in captured.spans]
 
 
 UNFINISHED = chunks(finish_reason=None)
@@ -106,22 +132,25 @@ def test_completed(server: OpenAIServer, captured: CapturedSpans, flavour: Flavo
     assert [streamed(server, "completed", ALL, status="OK")] == [told(span) for span in captured.spans]
 
 
-def test_cancelled(server: OpenAIServer, captured: CapturedSpans) -> None:
+@each(STREAMED)
+def test_cancelled(server: OpenAIServer, captured: CapturedSpans, ask: Ask) -> None:
     """A task that is cancelled while it waits for a chunk leaves a span with what had arrived, and no error status."""
-    server.script(Stream([*BEGUN, Stall()]))
-    asyncio.run(_cancel_while_reading(server))
+    server.script(Stream([*ask.chunks[: ask.half], Stall()]))
+    asyncio.run(_cancel_while_reading(server, ask))
 
-    assert [streamed(server, "cancelled", HALF, failure=CANCELLED)] == [told(span) for span in captured.spans]
+    expected = streamed(server, "cancelled", ask.half, ask=ask, failure=CANCELLED)
+    assert [expected] == [told(span) for span in captured.spans]
 
 
-async def _cancel_while_reading(server: OpenAIServer) -> None:
+async def _cancel_while_reading(server: OpenAIServer, ask: Ask) -> None:
     half = asyncio.Event()
 
     async def read(client: openai.AsyncOpenAI) -> None:
         taken = 0
-        async for _ in await client.chat.completions.create(**ASK, stream=True):  # type: ignore[call-overload]
+        asking: Any = need(client, ask.method)
+        async for _ in await asking(**ask.body, stream=True):
             taken += 1
-            if taken == HALF:
+            if taken == ask.half:
                 half.set()
 
     async with openai.AsyncOpenAI(base_url=server.base_url, api_key="test") as client:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from asks import CHAT, Ask
 from opentelemetry.sdk.trace import ReadableSpan
 
 from asking import sent
@@ -11,6 +12,9 @@ from spanglass.testing import OpenAIServer
 
 SECONDS = "seconds"
 """Stands for what a clock said: some number of seconds, none of them negative."""
+
+SPLIT = ("spanglass.time.attempts", "spanglass.time.backoff", "spanglass.time.body", "spanglass.time.rest")
+"""Where a call's time went."""
 
 MEASURED = ("spanglass.time.", "spanglass.attempt.backoff", "spanglass.stream.time_to_", "spanglass.stream.longest_")
 
@@ -49,57 +53,35 @@ def shortened(text: str, most: int = 262_144) -> str:
 def call(
     server: OpenAIServer,
     *parts: Mapping[str, Any],
+    ask: Ask = CHAT,
     status: str = "OK",
     description: str | None = None,
     events: tuple[str, ...] = (),
 ) -> Told:
-    """Return the span of a chat that sent `ASK` once, and got no answer; each of `parts` adds to its attributes."""
-    attributes = {
-        "openinference.span.kind": "LLM",
-        "llm.system": "openai",
-        "llm.model_name": "gpt-4o-mini",
-        "llm.request.model_name": "gpt-4o-mini",
-        "server.address": "127.0.0.1",
-        "server.port": server.port,
-        "input.value": SENT,
-        "input.mime_type": "application/json",
-        "llm.invocation_parameters": '{"model":"gpt-4o-mini"}',
-        "llm.input_messages.0.message.role": "user",
-        "llm.input_messages.0.message.content": "hi",
-        "spanglass.sdk.helper": "create",
-        "spanglass.attempt.count": 1,
-        "spanglass.time.attempts": SECONDS,
-        "spanglass.time.backoff": SECONDS,
-        "spanglass.time.body": SECONDS,
-        "spanglass.time.rest": SECONDS,
-    }
+    """Return the span of a call that asked once, and got no answer; each of `parts` adds to its attributes."""
+    attributes = {**ask.asked(server), **dict.fromkeys(SPLIT, SECONDS)}
     for part in parts:
         attributes |= part
-    return Told("ChatCompletion", "CLIENT", status, description, events, attributes)
+    return Told(ask.span, "CLIENT", status, description, events, attributes)
 
 
-ANSWERED = {
-    "output.mime_type": "application/json",
-    "llm.response.model_name": "gpt-4o-mini",
-    "llm.output_messages.0.message.role": "assistant",
-    "llm.output_messages.0.message.content": "Hello",
-    "llm.finish_reason": "stop",
-    "spanglass.response.id": "chatcmpl-test",
-}
-"""What the server's usual answer adds."""
+ANSWERED = CHAT.answered
+"""What the server's usual answer of a chat adds."""
 
-COUNTED = {"llm.token_count.prompt": 9, "llm.token_count.completion": 2, "llm.token_count.total": 11}
+COUNTED = CHAT.counted
 """What it adds where it counts its tokens."""
 
 
-def attempt(server: OpenAIServer, number: int, *parts: Mapping[str, Any], description: str | None = None) -> Told:
+def attempt(
+    server: OpenAIServer, number: int, *parts: Mapping[str, Any], description: str | None = None, ask: Ask = CHAT
+) -> Told:
     """Return the span of an attempt that went to the server; one that has a `description` failed."""
     attributes: dict[str, Any] = {
         "openinference.span.kind": "CHAIN",
-        "http.request.method": "POST",
+        "http.request.method": ask.verb,
         "server.address": "127.0.0.1",
         "server.port": server.port,
-        "url.full": f"{server.base_url}/chat/completions",
+        "url.full": f"{server.base_url}{ask.path}",
     }
     if number > 1:
         attributes["http.request.resend_count"] = number - 1

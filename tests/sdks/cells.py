@@ -36,6 +36,8 @@ CELLS = (
     Cell("1.6.0", "3.13", "2", NEWEST_OTEL),
     Cell("1.60.2", "3.10", "2", NEWEST_OTEL),
     Cell("1.60.2", "3.13", "1", "1.30"),
+    Cell("1.66.0", "3.10", "2", "1.30"),  # the first with the Responses API
+    Cell("1.66.0", "3.13", "1", NEWEST_OTEL),
     Cell("1.109.1", "3.10", "1", NEWEST_OTEL),
     Cell("1.109.1", "3.13", "2", "1.30"),
     Cell("2.0.0", "3.10", "2", "1.30"),

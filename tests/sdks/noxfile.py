@@ -1,6 +1,7 @@
 """Runs the tests of the life of a call in every cell: `make test-sdks`.
 
-One cell: `.venv/bin/nox -f tests/sdks/noxfile.py -k openai-1.6.0-py3.10`. What is given after `--` goes to pytest.
+One cell: `.venv/bin/nox -f tests/sdks/noxfile.py -s 'sdk(openai-1.6.0-py3.10-pydantic1-otel1.30)'`. What is given after
+`--` goes to pytest.
 """
 
 import json

@@ -23,6 +23,17 @@ def _said(forms: object, form: str, family: str) -> str:
     return str(families.get(family, "unknown")) if isinstance(families, Mapping) else "unknown"
 
 
+def folded(report: Report, groups: Mapping[str, Sequence[str]]) -> Report:
+    """Return a report with a form more for each group of forms: it is there where one of them is, failed as one has."""
+    forms = report["forms"]
+    told: dict[str, object] = dict(forms) if isinstance(forms, Mapping) else {}
+    for name, group in groups.items():
+        told[name] = {
+            family: max((_said(forms, form, family) for form in group), key=STRENGTHS.index) for family in FAMILIES
+        }
+    return {**report, "forms": told}
+
+
 def table(forms: Sequence[str], reports: Sequence[Report]) -> str:
     """Return a table in Markdown: a row for each form, a column for each SDK, in a cell the marks of both families."""
     sdks = sorted({str(report["sdk"]) for report in reports}, key=_numbers)

@@ -1,7 +1,7 @@
 """The table of forms and SDKs."""
 
 import pytest
-from table import Report, outcome, table
+from table import Report, folded, outcome, table
 
 
 def report(sdk: str, **forms: tuple[str, str]) -> Report:
@@ -45,3 +45,20 @@ def test_cells_of_one_sdk(cells: tuple[str, ...], expected: str) -> None:
     reports = [report("1.6.0", create=(cell, "absent")) for cell in cells]
 
     assert outcome(reports, "1.6.0", "create", "sync") == expected
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ((("passed", "passed"), ("absent", "absent")), ("passed", "passed")),
+        ((("passed", "passed"), ("failed", "absent")), ("failed", "passed")),
+        ((("absent", "absent"), ("absent", "absent")), ("absent", "absent")),
+    ],
+)
+def test_forms_of_an_endpoint(outcomes: tuple[tuple[str, str], ...], expected: tuple[str, str]) -> None:
+    """Of several forms that are one row, one that failed counts before one that passed, and that before none."""
+    given = report("1.6.0", **{f"form {number}": both for number, both in enumerate(outcomes)})
+    told = folded(given, {"all": ["form 0", "form 1"], "none": ["form 2"]})
+
+    assert tuple(outcome([told], "1.6.0", "all", family) for family in ("sync", "async")) == expected
+    assert outcome([told], "1.6.0", "none", "sync") == "unknown"

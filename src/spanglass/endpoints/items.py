@@ -58,9 +58,11 @@ def _filled(message: Message, content: Any) -> Message:
     if content.__class__ is list and content and not content[1:]:
         own = content[0] if content[0].__class__ is dict else whole(content[0])
         kind = own["type"] if "type" in own else None
-        if kind.__class__ is str and kind in SOLE and own.get(SOLE[kind][0]).__class__ is str:
-            setattr(message, SOLE[kind][1], own[SOLE[kind][0]])
-            return message
+        if kind.__class__ is str and kind in SOLE:
+            name, field = SOLE[kind]
+            if name in own and own[name].__class__ is str:
+                setattr(message, field, own[name])
+                return message
     parts = items(content) or ((content,) if "type" in fields(content) else ())
     if parts:
         message.parts = [read_part(part) for part in parts]

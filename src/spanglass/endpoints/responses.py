@@ -22,6 +22,7 @@ HEAD = (
     ("model", "response_model"),
     ("service_tier", "service_tier"),
     ("status", "status"),
+    ("previous_response_id", "previous_response"),  # of a retrieved one the request says none
 )
 # What the API says of how far it is; what is not named here has not succeeded, and is no failure either.
 SUCCEEDED = frozenset({"completed", "queued", "in_progress"})
@@ -76,7 +77,7 @@ def read_response(record: Record, response: Any, received: str | None, *, settle
     """
     given = whole(response)
     raw = without_echoed(given)
-    record.output_value = _told(received, raw, clean=raw is given)
+    record.output_value = received if received is not None and raw is given else _told(received, raw)
     record.output_mime = "application/json" if raw or is_json(record.output_value) else "text/plain"
     for key, field in HEAD:
         if key in raw and raw[key].__class__ is str:
@@ -84,11 +85,14 @@ def read_response(record: Record, response: Any, received: str | None, *, settle
     if "output" in raw:
         record.output_messages = [read_item(item) for item in items(raw["output"])]
     tools = NOTHING if "tool_usage" not in raw or raw["tool_usage"] is None else whole(raw["tool_usage"])
-    if tools or ("usage" in raw and raw["usage"] is not None):
-        record.usage = read_usage(whole(raw.get("usage")), tools)
-    _read_links(record, raw)
+    usage = raw["usage"] if "usage" in raw else None
+    if tools or usage is not None:
+        record.usage = read_usage(whole(usage), tools)
+    if "conversation" in raw and raw["conversation"] is not None:
+        record.conversation = _conversation(raw["conversation"])
     if record.status in ENDED:
-        reason = fields(raw["incomplete_details"]).get("reason") if "incomplete_details" in raw else None
+        details = raw["incomplete_details"] if "incomplete_details" in raw else None
+        reason = None if details is None else fields(details).get("reason")
         record.finish_reason = record.status if reason is None else text(reason)
     if settles and record.status is not None:
         record.succeeded = record.succeeded and record.status in SUCCEEDED
@@ -96,24 +100,13 @@ def read_response(record: Record, response: Any, received: str | None, *, settle
         record.failure = _failure(whole(raw.get("error")))
 
 
-def _told(received: str | None, raw: Mapping[str, Any], *, clean: bool) -> str:
-    """Return the text of a response: as it was received where that is `clean`, or else without credentials."""
-    if received is None or clean:
-        return encode(raw) if received is None else received
+def _told(received: str | None, raw: Mapping[str, Any]) -> str:
+    """Return the text of a response without credentials."""
     try:
-        parsed = json.loads(received)  # the SDK's model has fields that nobody sent
+        parsed = json.loads(received or "")  # the SDK's model has fields that nobody sent
     except (ValueError, RecursionError):
         return encode(raw)
     return encode(without_echoed(fields(parsed)))
-
-
-def _read_links(record: Record, raw: Mapping[str, Any]) -> None:
-    """Read what the response continues, of which the request may say nothing: that of a retrieved one never does."""
-    if record.previous_response is None and "previous_response_id" in raw:
-        previous = raw["previous_response_id"]
-        record.previous_response = None if previous is None else text(previous)
-    if record.conversation is None and "conversation" in raw and raw["conversation"] is not None:
-        record.conversation = _conversation(raw["conversation"])
 
 
 def _failure(error: Mapping[str, Any]) -> Failure:
