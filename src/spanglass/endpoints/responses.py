@@ -9,7 +9,7 @@ from spanglass.credentials import without_credentials, without_echoed
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.events import ResponseAccumulator
 from spanglass.endpoints.items import read_item
-from spanglass.endpoints.shapes import as_text, count, is_json, items, text
+from spanglass.endpoints.shapes import count, is_json, items, text
 from spanglass.endpoints.usage import read_usage
 from spanglass.plain import NOTHING, encode, fields, whole
 from spanglass.record import Failure, Message, Record, Usage
@@ -46,8 +46,9 @@ def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> N
     messages = _instructions(record, clean["instructions"]) if "instructions" in clean else []
     if "input" in clean:
         given = clean["input"]
-        said = as_text(given)
-        messages += [read_item(item) for item in items(given)] if said is None else [Message("user", said)]
+        if given.__class__ is not str and isinstance(given, str):  # a subclass
+            given = str.__str__(given)
+        messages += [Message("user", given)] if given.__class__ is str else [read_item(item) for item in items(given)]
     record.input_messages = messages or None
     if "tools" in clean:
         record.tools = [*items(clean["tools"])]
