@@ -300,6 +300,30 @@ def test_places_left_out_of_some(shape: Shape) -> None:
 
 
 @shapes
+def test_order_of_notes(shape: Shape) -> None:
+    """Annotations stand by their places as well; one that tells none follows those before it."""
+    name = "response.output_text.annotation.added"
+    place = {"item_id": "m", "output_index": 0, "content_index": 0}
+    told = [{"annotation_index": 1}, {"annotation_index": 0}, {}]
+    noted = [{"type": name, **place, **where, "annotation": {**CITED, "title": f"{n}"}} for n, where in enumerate(told)]
+
+    (item,) = settled(shape(noted))["output"]
+
+    assert [note["title"] for note in item["content"][0]["annotations"]] == ["1", "0", "2"]
+
+
+@shapes
+def test_bearing_of_a_command(shape: Shape) -> None:
+    """A piece of a command is one of what the model says, and one of what it wrote is none."""
+    accumulator = ResponseAccumulator()
+    events = response_events(OUTPUTS["shell"])
+    for event in shape(events):
+        accumulator.take(event)
+
+    assert accumulator.bearing == sum(event["type"] == "response.shell_call_command.delta" for event in events) == 4
+
+
+@shapes
 def test_spelling(shape: Shape) -> None:
     """Fields that Python has other names for have those of the API."""
     asked = {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
