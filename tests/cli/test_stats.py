@@ -137,6 +137,21 @@ def test_calls_within_a_frameworks_span(tmp_path: Path, outlives: bool) -> None:
     assert ["gpt-4o-mini      2       0        0", "gpt-4o-mini         18       0           4"] == [lines[1], lines[5]]
 
 
+def test_calls_that_others_have_recorded(tmp_path: Path) -> None:
+    """Of another instrumentor's calls, those that embed are told apart from those of a chat by their kind."""
+    asked = {"llm.model_name": "nomic", "llm.token_count.prompt": 9}
+    embeds = {"openinference.span.kind": "EMBEDDING", "embedding.model_name": "nomic", "llm.token_count.prompt": 5}
+    path = tmp_path / "trace.jsonl"
+    path.write_text(made(1, "ask", {**CHAT, **asked}, scope="a") + made(2, "embed", embeds, scope="a"), "utf-8")
+
+    lines = run("stats", path).stdout.splitlines()
+
+    assert [line.split()[:3] for line in lines[6:8]] == [
+        ["nomic", "(ChatCompletion)", "9"],
+        ["nomic", "(CreateEmbeddings)", "5"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("count", "percent", "expected"),
     [
@@ -157,7 +172,7 @@ def test_percentile(count: int, percent: int, expected: float | None) -> None:
 
 
 def test_a_program_that_writes_gen_ai_alone(tmp_path: Path) -> None:
-    """Calls count as well where they are told in OpenTelemetry's words only."""
+    """Calls count as well where they are told in OpenTelemetry's words only; who looks at one is none without tokens."""
     told = {
         "gen_ai.operation.name": "chat",
         "gen_ai.request.model": "gpt-4o-mini",
@@ -166,9 +181,14 @@ def test_a_program_that_writes_gen_ai_alone(tmp_path: Path) -> None:
         "gen_ai.usage.output_tokens": 2,
     }
     path = tmp_path / "trace.jsonl"
-    path.write_text(made(1, "chat gpt-4o-mini", told), "utf-8")
+    looked = {"gen_ai.operation.name": "fetch_response", "gen_ai.response.model": "gpt-4o-mini-2024-07-18"}
+    counted = {**looked, "gen_ai.usage.input_tokens": 5}
+    spans = (("chat gpt-4o-mini", told), ("fetch_response", looked), ("fetch_response", counted))
+    path.write_text("".join(made(n, name, what) for n, (name, what) in enumerate(spans, 1)), "utf-8")
 
-    assert "gpt-4o-mini-2024-07-18          9       0           2" in run("stats", path).stdout
+    lines = [line for line in run("stats", path).stdout.splitlines() if line.startswith("total")]
+
+    assert [line.split()[1:4] for line in lines[:2]] == [["2", "0", "0"], ["14", "0", "2"]]
 
 
 def test_several_endpoints_of_a_model(server: OpenAIServer, captured: CapturedSpans, tmp_path: Path) -> None:

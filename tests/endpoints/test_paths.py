@@ -19,6 +19,7 @@ PATHS = {
     ("post", "/responses/input_tokens"): ("CountInputTokens", ""),
     ("get", "/responses/resp_1"): ("RetrieveResponse", "resp_1"),
     ("GET", "responses/resp_1"): ("RetrieveResponse", "resp_1"),
+    ("get", "/responses/resp_1/"): ("RetrieveResponse", "resp_1"),
     ("get", "/responses/resp_1?beta=true"): ("RetrieveResponse", "resp_1"),
     ("post", "/responses/resp_1/cancel"): ("CancelResponse", "resp_1"),
     ("post", "/responses/resp_1/cancel?beta=true"): ("CancelResponse", "resp_1"),

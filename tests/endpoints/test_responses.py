@@ -205,6 +205,13 @@ def test_status(more: dict[str, Any], expected: tuple[Any, ...], shape: Shape) -
     assert (read.succeeded, read.finish_reason, read.failure) == expected
 
 
+def test_failed_with_an_exception() -> None:
+    """The exception that left a call is its failure, whatever a response says of another one."""
+    raised = Failure("openai.APIError", "Gone")
+
+    assert came(response(status="failed"), failure=raised).failure is raised
+
+
 def test_cancelled_on_purpose() -> None:
     """Cancelling a response succeeds where it is cancelled; retrieving one that has failed shows the failure."""
     cancelled, fetched = record(succeeded=True), record(succeeded=True)

@@ -281,6 +281,25 @@ def test_places_left_out() -> None:
     assert [(item["id"], item["arguments"]) for item in settled(events)["output"]] == [("a", "13"), ("b", "2")]
 
 
+def test_order_of_what_tells_no_place() -> None:
+    """Items without a place come after those that have one, in the order in which they came."""
+    name = "response.function_call_arguments.delta"
+    places: list[Event] = [{}, {"output_index": 7}, {}, {"output_index": 1}]
+    events = [
+        {"type": name, "delta": "1", "item_id": item, **place} for item, place in zip("bcad", places, strict=True)
+    ]
+
+    assert [item["id"] for item in settled(events)["output"]] == ["d", "c", "b", "a"]
+
+
+@shapes
+def test_conversation_of_a_stream_that_was_left(shape: Shape) -> None:
+    """The conversation that a response is in is known from its beginning."""
+    begun = {**response_events()[0]["response"], "conversation": {"id": "c1"}}
+
+    assert settled(shape([{"type": "response.created", "response": begun}]))["conversation"] == {"id": "c1"}
+
+
 @shapes
 def test_places_left_out_of_some(shape: Shape) -> None:
     """An event that tells no place is of the item that its id was told with, also between others that tell theirs."""

@@ -187,7 +187,7 @@ def _told_anew(body: Raw) -> list[Answer]:
 
 
 def _answer(raw: Raw, reason: object) -> Made:
-    if reason in CUT_SHORT:
+    if isinstance(reason, str) and reason in CUT_SHORT:
         raise UnfitError(UNFINISHED)
     answer = _message(raw)
     if answer["role"] != "assistant":

@@ -1,6 +1,7 @@
 """The events of a response's stream, merged into the response that they add up to."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, NamedTuple
 
 from spanglass.endpoints.accumulator import PLAIN, Pieces, copied
@@ -225,7 +226,7 @@ def _settled(value: Any) -> Any:
     if value.__class__ is Pieces:
         return "".join(value)
     if value.__class__ is Places:
-        ordered = sorted(value, key=lambda place: place if place.__class__ is int else len(value))
+        ordered = sorted(value, key=lambda place: place if place.__class__ is int else inf)
         return [_settled(value[place]) for place in ordered]
     return {key: _settled(value[key]) for key in value} if value.__class__ is dict else value
 
