@@ -1,4 +1,4 @@
-"""A conversation by the Responses API: the model thinks, asks for a tool, and says its answer as a stream."""
+"""A conversation by the Responses API: the model asks for a tool, is told, and says its answer as a stream."""
 
 import json
 import os

@@ -186,6 +186,7 @@ SECRETS = CREDENTIALS | frozenset(
         "key", "connection string", "encoded api key", "access token", "password", "secret", "token", "client secret",
         "api token", "auth token", "bearer token", "refresh token", "private key", "secret key", "subscription key",
         "credentials", "vertex credentials", "aws secret access key", "aws session token", "domain secrets",
+        "authorization token",
     )
 )  # fmt: skip
 _ends_as_one = re.compile(
@@ -350,7 +351,22 @@ def _public(url: Any) -> Any:
 
 
 def _action(action: Any) -> Any:
-    return _within(action, "env", lambda env: dict.fromkeys(fields(env), REDACTED))
+    """Return what is done in a shell without its environment's values, or on the web without what URLs hold."""
+    for name, change in _DONE.items():
+        action = _within(action, name, change)
+    return action
+
+
+_DONE: dict[str, Callable[[Any], Any]] = {
+    "env": lambda env: dict.fromkeys(fields(env), REDACTED),
+    "url": _public,
+    "sources": _parts,
+}
+
+
+def _choice(choice: Any) -> Any:
+    """Return which tools may be called, where they are listed, as tools are: a program may name them whole."""
+    return choice if choice.__class__ is str else _within(choice, "tools", _tools)
 
 
 def _prompt(prompt: Any) -> Any:
@@ -376,6 +392,7 @@ _CLEANED: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("messages", "input", "instructions"), _messages),
     "prompt": _prompt,
     "tools": _tools,
+    "tool_choice": _choice,
 }
 
 

@@ -6,6 +6,7 @@ import math
 import pathlib
 import uuid
 from collections.abc import Callable, Container, Mapping
+from functools import lru_cache
 from json import JSONEncoder
 from operator import is_
 from typing import Any, cast
@@ -47,9 +48,20 @@ def whole(value: Any) -> Mapping[str, Any]:
     return own or fields(value)
 
 
+@lru_cache(maxsize=512)
+def spelled(kind: type) -> Mapping[str, str]:
+    """Return how JSON spells those fields of a model's class that Python has other names for: `async_`, `schema_`."""
+    known: Any = getattr(kind, "model_fields", None)
+    if known is None:  # pydantic 1 has them elsewhere
+        known = getattr(kind, "__fields__", None)
+    own: dict[str, Any] = known if known.__class__ is dict else {}
+    aliases = {name: getattr(own[name], "alias", None) for name in own}
+    return {name: alias for name, alias in aliases.items() if alias is not None and alias != name}
+
+
 def _object(value: Any) -> Any:
-    own = whole(value)
-    return {key: own[key] for key in own if own[key] is not None} or _word(value)
+    own, names = whole(value), spelled(value.__class__)
+    return {names.get(key, key): own[key] for key in own if own[key] is not None} or _word(value)
 
 
 # Their text says what they are; that of anything else may run anybody's code, and raise.

@@ -452,6 +452,9 @@ CUSTOM = {"id": "c", "type": "custom", "custom": {"name": "grep", "input": "x"}}
         ({"messages": [HI], "tools": [{"type": "custom", "custom": {"name": "grep"}}]}, HELLO, FOREIGN),
         ({"messages": [HI]}, says("assistant", None, tool_calls=[CALL]), HIDDEN),
         ({"messages": [HI]}, {"role": "assistant"}, NONE),
+        ({"input": [{"type": [3]}]}, HELLO, FOREIGN),
+        ({"input": [says("user", [{"type": [3]}])]}, HELLO, FOREIGN),
+        ({"input": "Hi"}, {"output": [said("")], "incomplete_details": {"reason": [3]}}, NONE),
     ],
 )
 def test_what_is_not_as_the_api_has_it(tmp_path: Path, sent: Any, received: Any, reason: str) -> None:
@@ -565,9 +568,14 @@ def respond(openai_client: openai.OpenAI, *asked: Any, **more: Any) -> Any:
     return create(model="gpt-4o-mini", input=given, **more)
 
 
+@pytest.mark.parametrize(
+    "first",
+    [[said("Let me see."), called(1), called(2)], [called(1), said("Let me see."), called(2)]],
+    ids=["said first", "called first"],
+)
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 def test_a_conversation_by_responses(
-    server: OpenAIServer, api: openai.OpenAI, export: Export, *, streamed: bool
+    server: OpenAIServer, api: openai.OpenAI, export: Export, first: list[Any], *, streamed: bool
 ) -> None:
     """A conversation by the Responses API is an example as one by chat is: what is said and called in a turn is one."""
 
@@ -577,7 +585,7 @@ def test_a_conversation_by_responses(
         return [*answer][-1].response.output if streamed else answer.output
 
     asking: list[Any] = [says("user", "How warm are Paris and Paris?")]
-    asking += turn([THOUGHT, said("Let me see."), called(1), called(2)])
+    asking += turn([THOUGHT, *first])
     asking += [returned(1, "21 degrees"), returned(2, "22 degrees")]
     turn([THOUGHT, said("It is warm.")])
     shown = export()
@@ -643,6 +651,9 @@ def test_responses_that_are_no_example_are_counted(server: OpenAIServer, api: op
         next(stream)
     respond(api, "Hi", previous_response_id="resp_1")
     respond(api, {"type": "item_reference", "id": "msg_1"})
+    respond(api, {"type": "compaction", "encrypted_content": "e"}, says("user", "Hi"))
+    respond(api, "Hi", prompt={"id": "pmpt_1"})
+    respond(api, "Hi", conversation="conv_1")
     respond(api, "Hi", tools=[{"type": "web_search"}])
     server.script(Reply(response()), Reply(response([])), Reply(text_completion()))
     api.responses.retrieve("resp_1")
@@ -651,10 +662,10 @@ def test_responses_that_are_no_example_are_counted(server: OpenAIServer, api: op
     expected = """\
 Wrote 0 examples.
 Left out:
+  5 that go on from what only the provider has: a response before it, a conversation, a prompt
   2 with what fine-tuning does not take: sounds, files, tools that are no functions
   2 cut short by a limit of tokens or by a filter
   2 without an answer
-  2 that go on from what only the provider has: a response before it, a conversation, a prompt
   1 failed
   1 streamed, and left before the end
   1 completions of prompts, which are no chats

@@ -23,6 +23,7 @@ from spanglass.testing import (
     error,
     response,
     response_events,
+    said,
 )
 
 Save = Callable[[], Path]
@@ -152,6 +153,31 @@ def test_a_conversation_by_responses(server: OpenAIServer, api: openai.OpenAI, s
     system: Be brief.
     user: How warm is Paris?
     assistant: It is
+"""
+
+    assert expected == run("show", save()).stdout
+
+
+def test_tools_of_the_provider(server: OpenAIServer, api: openai.OpenAI, save: Save) -> None:
+    """Of a tool that the provider runs, the call comes before what it gave."""
+    found = {"type": "search", "query": "rain", "sources": [{"type": "url", "url": "https://h"}]}
+    looked = {"name": "look", "arguments": "{}", "output": "21 degrees"}
+    hosted: list[Any] = [
+        {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": found},
+        {"id": "m_1", "type": "mcp_call", "server_label": "s", **looked},
+    ]
+    server.script(Reply(response([*hosted, said("Warm.")])))
+    api.responses.create(model="gpt-4o-mini", input="How warm is Paris?")
+    expected = """\
+00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
+└── Response  +0.0 ms  10.0 ms  OK
+    gpt-4o-mini, tokens 9 in + 2 out, completed
+    user: How warm is Paris?
+    assistant: web_search({"type":"search","query":"rain"})
+    assistant: [{"type":"url","url":"https://h"}]
+    assistant: look({})
+    assistant: 21 degrees
+    assistant: Warm.
 """
 
     assert expected == run("show", save()).stdout

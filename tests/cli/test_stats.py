@@ -113,6 +113,14 @@ total                                                    5.00 s  9.50 s   9.90 s
     assert expected == run("stats", path).stdout
 
 
+def test_parameters_too_deep_to_read(tmp_path: Path) -> None:
+    """Parameters that Python cannot read, as they are too deep, say nothing of a price."""
+    path = tmp_path / "trace.jsonl"
+    path.write_text(made(1, "ChatCompletion", {**PRICED, "llm.invocation_parameters": "[" * 100_000}), "utf-8")
+
+    assert run("stats", path).stdout.count("2,000,000  1,000,000     100,000  $0.285") == 2
+
+
 @pytest.mark.parametrize("outlives", [False, True])
 def test_calls_within_a_frameworks_span(tmp_path: Path, outlives: bool) -> None:  # noqa: FBT001 - pytest's
     """Of a call that a framework has a span of, too, the call counts, and its tokens once, whichever ended first."""
@@ -127,6 +135,21 @@ def test_calls_within_a_frameworks_span(tmp_path: Path, outlives: bool) -> None:
     lines = run("stats", path).stdout.splitlines()
 
     assert ["gpt-4o-mini      2       0        0", "gpt-4o-mini         18       0           4"] == [lines[1], lines[5]]
+
+
+def test_calls_that_others_have_recorded(tmp_path: Path) -> None:
+    """Of another instrumentor's calls, those that embed are told apart from those of a chat by their kind."""
+    asked = {"llm.model_name": "nomic", "llm.token_count.prompt": 9}
+    embeds = {"openinference.span.kind": "EMBEDDING", "embedding.model_name": "nomic", "llm.token_count.prompt": 5}
+    path = tmp_path / "trace.jsonl"
+    path.write_text(made(1, "ask", {**CHAT, **asked}, scope="a") + made(2, "embed", embeds, scope="a"), "utf-8")
+
+    lines = run("stats", path).stdout.splitlines()
+
+    assert [line.split()[:3] for line in lines[6:8]] == [
+        ["nomic", "(ChatCompletion)", "9"],
+        ["nomic", "(CreateEmbeddings)", "5"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +172,7 @@ def test_percentile(count: int, percent: int, expected: float | None) -> None:
 
 
 def test_a_program_that_writes_gen_ai_alone(tmp_path: Path) -> None:
-    """Calls count as well where they are told in OpenTelemetry's words only."""
+    """Calls count as well where they are told in OpenTelemetry's words only; who looks at one is none without tokens."""
     told = {
         "gen_ai.operation.name": "chat",
         "gen_ai.request.model": "gpt-4o-mini",
@@ -158,9 +181,14 @@ def test_a_program_that_writes_gen_ai_alone(tmp_path: Path) -> None:
         "gen_ai.usage.output_tokens": 2,
     }
     path = tmp_path / "trace.jsonl"
-    path.write_text(made(1, "chat gpt-4o-mini", told), "utf-8")
+    looked = {"gen_ai.operation.name": "fetch_response", "gen_ai.response.model": "gpt-4o-mini-2024-07-18"}
+    counted = {**looked, "gen_ai.usage.input_tokens": 5}
+    spans = (("chat gpt-4o-mini", told), ("fetch_response", looked), ("fetch_response", counted))
+    path.write_text("".join(made(n, name, what) for n, (name, what) in enumerate(spans, 1)), "utf-8")
 
-    assert "gpt-4o-mini-2024-07-18          9       0           2" in run("stats", path).stdout
+    lines = [line for line in run("stats", path).stdout.splitlines() if line.startswith("total")]
+
+    assert [line.split()[1:4] for line in lines[:2]] == [["2", "0", "0"], ["14", "0", "2"]]
 
 
 def test_several_endpoints_of_a_model(server: OpenAIServer, captured: CapturedSpans, tmp_path: Path) -> None:

@@ -29,10 +29,18 @@ def record(**more: Any) -> Record:
     return Record("Completion", "LLM", "text_completion", **more)
 
 
+class Text(str):
+    """A text of a class of its own, as numpy has one."""
+
+    __slots__ = ()
+
+
 PROMPTS: dict[str, tuple[Any, list[str]]] = {
     "a text": ("a", ["a"]),
     "texts": (["a", "b"], ["a", "b"]),
     "a tuple": (("a", "b"), ["a", "b"]),
+    "a text of another class": (Text("a"), ["a"]),
+    "texts of another class": ([Text("a"), "b"], ["a", "b"]),
     "tokens": ([1, 2], []),
     "lists of tokens": ([[1, 2], [3]], []),
     "nothing": (None, []),

@@ -33,11 +33,19 @@ def record(*inputs: str | None, **more: Any) -> Record:
     return Record("CreateEmbeddings", "EMBEDDING", "embeddings", **{"embeddings": embedded, **more})
 
 
+class Text(str):
+    """A text of a class of its own, as numpy has one."""
+
+    __slots__ = ()
+
+
 INPUTS: dict[str, tuple[Any, list[str | None]]] = {
     "a text": ("a", ["a"]),
     "an empty text": ("", [""]),
     "texts": (["a", "b"], ["a", "b"]),
     "a tuple": (("a", "b"), ["a", "b"]),
+    "a text of another class": (Text("a"), ["a"]),
+    "texts of another class": ([Text("a"), "b"], ["a", "b"]),
     "tokens": ([1, 2], [None]),
     "lists of tokens": ([[1, 2], [3]], [None, None]),
     "both": (["a", [1]], ["a", None]),

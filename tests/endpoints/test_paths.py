@@ -19,6 +19,7 @@ PATHS = {
     ("post", "/responses/input_tokens"): ("CountInputTokens", ""),
     ("get", "/responses/resp_1"): ("RetrieveResponse", "resp_1"),
     ("GET", "responses/resp_1"): ("RetrieveResponse", "resp_1"),
+    ("get", "/responses/resp_1/"): ("RetrieveResponse", "resp_1"),
     ("get", "/responses/resp_1?beta=true"): ("RetrieveResponse", "resp_1"),
     ("get", "/responses/a%20%C3%BC%2Fb%2541?beta=true"): ("RetrieveResponse", "a ü/b%41"),
     ("post", "/responses/a=%3D/cancel"): ("CancelResponse", "a=="),

@@ -40,6 +40,12 @@ def came(given: Any, received: str | None = "{...}", **more: Any) -> Record:
     return read
 
 
+class Text(str):
+    """A text of a class of its own, as numpy and templates have one."""
+
+    __slots__ = ()
+
+
 REQUESTS: dict[str, tuple[dict[str, Any], Record]] = {
     "text": (
         {"model": "m", "input": "Hi", "temperature": 0.5, "prompt": {"id": "p1", "version": "2"}},
@@ -49,6 +55,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], Record]] = {
             parameters={"model": "m", "temperature": 0.5, "prompt": {"id": "p1", "version": "2"}},
         ),
     ),
+    "text of another class": ({"input": Text("Hi")}, record(**SENT, input_messages=[Message("user", "Hi")])),
     "items": (
         {"instructions": "Be brief.", "input": [{"role": "user", "content": "Hi"}, {"type": "scent", "of": "rain"}]},
         record(
@@ -196,6 +203,13 @@ def test_status(more: dict[str, Any], expected: tuple[Any, ...], shape: Shape) -
     read = came(shape({**response(), **more}))
 
     assert (read.succeeded, read.finish_reason, read.failure) == expected
+
+
+def test_failed_with_an_exception() -> None:
+    """The exception that left a call is its failure, whatever a response says of another one."""
+    raised = Failure("openai.APIError", "Gone")
+
+    assert came(response(status="failed"), failure=raised).failure is raised
 
 
 def test_cancelled_on_purpose() -> None:
@@ -350,7 +364,14 @@ SECRET_ITEMS: list[Any] = [
         "output": [{"type": "input_image", "image_url": f"https://u:{KEY}@h"}],
     },
     {"type": "code_interpreter_call", "id": "c1", "outputs": [{"type": "image", "url": f"https://h/?sig={KEY}"}]},
+    {"type": "web_search_call", "id": "w1", "action": {"type": "open_page", "url": f"https://u:{KEY}@h/a"}},
+    {
+        "type": "web_search_call",
+        "id": "w2",
+        "action": {"type": "search", "query": "q", "sources": [{"type": "url", "url": f"https://h/?token={KEY}"}]},
+    },
 ]
+SECRET_CHOICE = {"type": "allowed_tools", "mode": "auto", "tools": SECRET_TOOLS}
 SECRET_PROMPT = {"id": "p1", "variables": {"a": "b", "c": {"type": "input_image", "image_url": f"https://u:{KEY}@h"}}}
 
 
@@ -361,7 +382,9 @@ def test_credentials_of_a_request(sent: str | None) -> None:
         "input": SECRET_ITEMS,
         "instructions": SECRET_ITEMS,
         "tools": SECRET_TOOLS,
+        "tool_choice": SECRET_CHOICE,
         "prompt": SECRET_PROMPT,
+        "mcp_servers": [{"url": f"https://u:{KEY}@h", "authorization_token": KEY}],  # another provider's
         "stream": True,
     }
     before = repr(body)
@@ -369,7 +392,7 @@ def test_credentials_of_a_request(sent: str | None) -> None:
     read = asked(body, sent)
 
     assert (KEY in repr(read), repr(body) == before) == (False, True)
-    assert [len(held or ()) for held in (read.input_messages, read.tools)] == [14, 5]
+    assert [len(held or ()) for held in (read.input_messages, read.tools)] == [18, 5]
 
 
 @shapes
@@ -380,6 +403,7 @@ def test_credentials_of_a_response(shape: Shape, *, received: bool) -> None:
         [said("Hi"), *SECRET_ITEMS[2:]],
         instructions=SECRET_ITEMS,
         tools=SECRET_TOOLS,
+        tool_choice=SECRET_CHOICE,
         prompt=SECRET_PROMPT,
         status="failed",
         error={"code": "server_error", "message": f"Incorrect API key provided: {KEY}"},

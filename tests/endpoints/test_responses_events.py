@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from asking import need
 from spanglass.endpoints.events import PIECES, ResponseAccumulator
+from spanglass.plain import encode
 from spanglass.testing import response, response_events, said
 
 Event = dict[str, Any]
@@ -278,6 +279,92 @@ def test_places_left_out() -> None:
     events = [{"type": name, "item_id": item, "delta": delta} for item, delta in (("a", "1"), ("b", "2"), ("a", "3"))]
 
     assert [(item["id"], item["arguments"]) for item in settled(events)["output"]] == [("a", "13"), ("b", "2")]
+
+
+def test_order_of_what_tells_no_place() -> None:
+    """Items without a place come after those that have one, in the order in which they came."""
+    name = "response.function_call_arguments.delta"
+    places: list[Event] = [{}, {"output_index": 7}, {}, {"output_index": 1}]
+    events = [
+        {"type": name, "delta": "1", "item_id": item, **place} for item, place in zip("bcad", places, strict=True)
+    ]
+
+    assert [item["id"] for item in settled(events)["output"]] == ["d", "c", "b", "a"]
+
+
+@shapes
+def test_conversation_of_a_stream_that_was_left(shape: Shape) -> None:
+    """The conversation that a response is in is known from its beginning."""
+    begun = {**response_events()[0]["response"], "conversation": {"id": "c1"}}
+
+    assert settled(shape([{"type": "response.created", "response": begun}]))["conversation"] == {"id": "c1"}
+
+
+@shapes
+def test_places_left_out_of_some(shape: Shape) -> None:
+    """An event that tells no place is of the item that its id was told with, also between others that tell theirs."""
+    name = "response.output_text.delta"
+    added = [{"type": "response.output_item.added", "output_index": n, "item": said("", n)} for n in range(2)]
+    pieces: list[Event] = [
+        {"item_id": "msg_test_1", "delta": "a"},
+        {"item_id": "msg_test_0", "output_index": 0, "delta": "b"},
+        {"item_id": "msg_test_1", "delta": "c"},
+        {"item_id": "msg_test_0", "output_index": 0, "delta": "d"},
+    ]
+    events = [{"type": name, "content_index": 0, "logprobs": [], **piece} for piece in pieces]
+
+    found = settled(shape([*added, *events]))["output"]
+
+    assert [(item["id"], item["content"][0]["text"]) for item in found] == [("msg_test_0", "bd"), ("msg_test_1", "ac")]
+
+
+@shapes
+def test_order_of_notes(shape: Shape) -> None:
+    """Annotations stand by their places as well; one that tells none follows those before it."""
+    name = "response.output_text.annotation.added"
+    place = {"item_id": "m", "output_index": 0, "content_index": 0}
+    told = [{"annotation_index": 1}, {"annotation_index": 0}, {}]
+    noted = [{"type": name, **place, **where, "annotation": {**CITED, "title": f"{n}"}} for n, where in enumerate(told)]
+
+    (item,) = settled(shape(noted))["output"]
+
+    assert [note["title"] for note in item["content"][0]["annotations"]] == ["1", "0", "2"]
+
+
+@shapes
+def test_bearing_of_a_command(shape: Shape) -> None:
+    """A piece of a command is one of what the model says, and one of what it wrote is none."""
+    accumulator = ResponseAccumulator()
+    events = response_events(OUTPUTS["shell"])
+    for event in shape(events):
+        accumulator.take(event)
+
+    assert accumulator.bearing == sum(event["type"] == "response.shell_call_command.delta" for event in events) == 4
+
+
+@shapes
+def test_spelling(shape: Shape) -> None:
+    """Fields that Python has other names for have those of the API."""
+    asked = {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
+    ended = {**response([{**CALL, "async": True}]), "text": {"format": asked}}
+
+    assert settled(shape([{"type": "response.completed", "response": ended}])) == ended
+
+
+@pytest.mark.parametrize("place", ["metadata", "item"])
+def test_deep(place: str) -> None:
+    """What is deeper than anybody can read ends in a mark, and takes nothing else with it."""
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"a": deep}
+    given = [{"id": "x", "type": "scent", "of": deep}] if place == "item" else ["Hello"]
+    events = response_events(given)
+    ended = {**events[-1]["response"], "metadata": {"deep": deep}}
+
+    found = settled([*events[:-1], {**events[-1], "response": ended}])
+    told = encode(found)
+
+    assert (found["id"], found["status"], told.count("…")) == ("resp_test", "completed", 1 + (place == "item"))
 
 
 @shapes

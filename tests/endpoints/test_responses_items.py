@@ -220,6 +220,10 @@ CALLS: Items = {
         {"type": "mcp_call", "id": "c1", "name": "look", "arguments": "{}", "error": {"type": "http_error", "code": 5}},
         called("look", "{}", hosted="mcp_call", content='{"type":"http_error","code":5}'),
     ),
+    "mcp that failed with an output": (
+        {"type": "mcp_call", "id": "c1", "name": "look", "arguments": "{}", "error": "gone", "output": "nothing"},
+        called("look", "{}", hosted="mcp_call", content="gone"),
+    ),
     "mcp tools": (
         {"type": "mcp_list_tools", "id": "c1", "server_label": "s", "tools": [{"name": "look"}], "error": None},
         called(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spanglass.record import Attempt, Failure, Message, Record, Split, StreamStats, Usage
+from spanglass.record import Attempt, Failure, Message, Part, Record, Split, StreamStats, Usage
 from spanglass.writers import WRITERS
 from spanglass.writers.extras import attempt_attributes
 
@@ -116,9 +116,14 @@ def test_empty_stream() -> None:
     }
 
 
-def test_refusal() -> None:
+@pytest.mark.parametrize(
+    "refused",
+    [Message("assistant", refusal="No."), Message("assistant", parts=[Part("text", "Well."), Part("refusal", "No.")])],
+    ids=["alone", "beside a text"],
+)
+def test_refusal(refused: Message) -> None:
     """A refusal in any of the choices is told."""
-    source = record(output_messages=[Message("assistant", "Hi"), Message("assistant", refusal="No.")])
+    source = record(output_messages=[Message("assistant", "Hi"), refused])
 
     assert written(source) == {"spanglass.response.refusal": True}
 

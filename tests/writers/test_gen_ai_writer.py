@@ -218,6 +218,35 @@ def test_content() -> None:
 
 
 @pytest.mark.parametrize(
+    ("results", "output"),
+    [
+        ({}, None),
+        ({"content": "found"}, "found"),
+        ({"parts": [Part("text", "2")]}, [{"type": "text", "content": "2"}]),
+    ],
+)
+def test_tools_of_the_provider(results: dict[str, Any], output: Any) -> None:
+    """What a tool of the provider's has given is its response, after the call, and nothing that the model says."""
+    call = ToolCall("c1", "look", "{}", "mcp_call")
+    source = record(output_messages=[Message("assistant", tool_calls=[call], **results)])
+    called = {
+        "type": "server_tool_call",
+        "id": "c1",
+        "name": "look",
+        "server_tool_call": {"type": "mcp_call", "arguments": "{}"},
+    }
+    given = {
+        "type": "server_tool_call_response",
+        "id": "c1",
+        "server_tool_call_response": {"type": "mcp_call", "output": output},
+    }
+
+    ((message,),) = map(json.loads, written(source, capture=True).values())
+
+    assert message == {"role": "assistant", "parts": [called, given] if results else [called]}
+
+
+@pytest.mark.parametrize(
     ("value", "captured"),
     [
         (None, False),

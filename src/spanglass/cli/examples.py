@@ -187,7 +187,7 @@ def _told_anew(body: Raw) -> list[Answer]:
 
 
 def _answer(raw: Raw, reason: object) -> Made:
-    if reason in CUT_SHORT:
+    if isinstance(reason, str) and reason in CUT_SHORT:
         raise UnfitError(UNFINISHED)
     answer = _message(raw)
     if answer["role"] != "assistant":
@@ -222,7 +222,7 @@ def _example(request: Raw, messages: list[Made]) -> Made:
 def _written(made: Made) -> str:
     try:
         return json.dumps(made, ensure_ascii=False, allow_nan=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnfitError(FOREIGN) from None
 
 

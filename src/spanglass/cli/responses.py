@@ -22,10 +22,16 @@ def asks(body: Raw) -> bool:
     return isinstance(body.get("input"), str | list) and "messages" not in body
 
 
+def _type(raw: Raw) -> str:
+    """Return the type, which a file may tell as anything."""
+    found: object = raw.get("type")
+    return found if isinstance(found, str) else ""
+
+
 def is_kept_elsewhere(body: Raw) -> bool:
     """Tell whether something that came before is with the provider alone."""
     return any(body.get(name) for name in GOES_ON_FROM) or any(
-        fields(item).get("type") in KEPT for item in items(body.get("input"))
+        _type(fields(item)) in KEPT for item in items(body.get("input"))
     )
 
 
@@ -53,7 +59,7 @@ def _chat(body: Raw, messages: list[Raw]) -> Raw:
 def said(listed: Any) -> list[Raw]:
     """Return items as messages; one that chat has no word for has the role of its type."""
     raws = [fields(item) for item in items(listed)]
-    kinds = [raw.get("type") or MESSAGE for raw in raws]
+    kinds = [_type(raw) or MESSAGE for raw in raws]
     told = [(kind, raw) for kind, raw in zip(kinds, raws, strict=True) if kind not in THOUGHTS]
     return [ITEMS[kind](raw) if kind in ITEMS else {"role": kind} for kind, raw in told]
 
@@ -65,8 +71,8 @@ def said_anew(listed: Any) -> list[Raw]:
 
 
 def _is_thought(raw: Raw) -> bool:
-    kinds = {fields(part).get("kind") for part in items(raw.get("content"))}
-    return bool(kinds) and kinds <= THOUGHTS
+    kinds = [fields(part).get("kind") for part in items(raw.get("content"))]
+    return bool(kinds) and all(kind.__class__ is str and kind in THOUGHTS for kind in kinds)
 
 
 def _is_hosted(raw: Raw) -> bool:
@@ -83,9 +89,9 @@ def joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for message in messages:
         before = found[-1] if found else {}
-        if before.get("role") == "assistant" and "tool_calls" in message and "content" not in message:
-            calls = [*before.get("tool_calls", ()), *message["tool_calls"]]
-            found[-1] = {**before, "tool_calls": calls}
+        if before.get("role") == message["role"] == "assistant" and not ("content" in before and "content" in message):
+            calls = [*before.get("tool_calls", ()), *message.get("tool_calls", ())]
+            found[-1] = {**before, **message, "tool_calls": calls}
         else:
             found.append(message)
     return found
@@ -102,7 +108,7 @@ def _content(content: Any) -> Any:
 
 def _part(source: Any) -> Raw:
     raw = fields(source)
-    if raw.get("type") in TEXTS:
+    if _type(raw) in TEXTS:
         return {"type": "text", "text": raw.get("text")}
     if raw.get("type") == "input_image" and isinstance(raw.get("image_url"), str):
         return {"type": "image_url", "image_url": {"url": raw["image_url"], "detail": raw.get("detail")}}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -248,8 +249,10 @@ def _conversation(span: ReadableSpan, *, whole: bool) -> Iterator[Line]:
     if not whole and len(messages) > LAST:
         yield Line(_before(messages[:-LAST]))
         messages = messages[-LAST:]
+    hosted = own.SPANGLASS_RESPONSE_STATUS in (span.attributes or {})
     for message in (*messages, *received(span), *completions(span)):
-        yield from _message(message, whole=whole)
+        lines = (_texts_of(message, whole=whole), _calls_of(message, whole=whole))
+        yield from chain(*(reversed(lines) if hosted else lines))
 
 
 def _before(messages: Sequence[Message]) -> str:
@@ -263,7 +266,8 @@ def _all_sent(span: ReadableSpan) -> list[Message]:
     messages = sent(span)
     if all(message.role != FOLDED for message in messages):
         return messages
-    with suppress(ValueError, TypeError):  # cut, or of another shape: the messages are then as the span lists them
+    # Where it was cut, or has another shape, the messages are as the span lists them.
+    with suppress(ValueError, TypeError, RecursionError):
         body = fields(json.loads(text(span, oi.INPUT_VALUE) or ""))
         for name in BODIES.keys() & body.keys():
             record = Record("", "", "")
@@ -272,11 +276,19 @@ def _all_sent(span: ReadableSpan) -> list[Message]:
     return messages
 
 
-def _message(message: Message, *, whole: bool) -> Iterator[Line]:
-    label = " ".join(one_line(word) for word in (message.role or "message", message.name, message.tool_call_id) if word)
+def _label(message: Message) -> str:
+    return " ".join(one_line(word) for word in (message.role or "message", message.name, message.tool_call_id) if word)
+
+
+def _texts_of(message: Message, *, whole: bool) -> Iterator[Line]:
+    """Yield what a message says; in a response, beside a call, that is what the provider's own tool has given."""
     texts = [*_texts(message)]
     for said in texts if whole else [" ".join(texts)] if texts else []:
-        yield from _said(label, said, whole=whole)
+        yield from _said(_label(message), said, whole=whole)
+
+
+def _calls_of(message: Message, *, whole: bool) -> Iterator[Line]:
+    label = _label(message)
     if message.function_name is not None:
         yield from _said(label, f"{message.function_name}({message.function_arguments or ''})", whole=whole)
     for call in message.tool_calls or ():

@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any, ClassVar
 
 from spanglass.endpoints.shapes import count, items
-from spanglass.plain import SCALARS, fields, whole
+from spanglass.plain import SCALARS, fields, spelled, whole
 
 # Of the whole response: the first value that is not empty counts.
 HEAD = ("id", "created", "model", "service_tier", "system_fingerprint")
@@ -14,6 +14,7 @@ WHOLE = frozenset({"role", "id", "type", "index", "name", "expires_at", "object"
 
 # Nobody can change these.
 PLAIN = SCALARS | {str}
+DEEPEST = 200  # levels: some are read by two frames each, of Python's thousand
 
 
 class Pieces(list[str]):
@@ -164,20 +165,23 @@ def _merge_list(into: list[Any], values: list[Any]) -> bool:
     return bearing
 
 
-def copied(value: Any) -> Any:
-    """Return plain data that nobody else holds."""
+def copied(value: Any, depth: int = DEEPEST) -> Any:
+    """Return plain data that nobody else holds; what is too deep to be walked ends in a mark."""
     if value.__class__ in PLAIN:
         return value
+    if depth == 0:
+        return "…"
     if value.__class__ is list:
-        return [item if item.__class__ in PLAIN else copied(item) for item in value]
+        return [item if item.__class__ in PLAIN else copied(item, depth - 1) for item in value]
     own = whole(value)
     sent: Any = getattr(value, "__pydantic_fields_set__", None)  # a model also has the fields that nobody sent
     if sent is None:
         sent = getattr(value, "__fields_set__", own)  # one of pydantic 1
     if not own:
         return {} if value.__class__ is dict else value
+    names = spelled(value.__class__)
     return {
-        key: own[key] if own[key].__class__ in PLAIN else copied(own[key])
+        names[key] if key in names else key: own[key] if own[key].__class__ in PLAIN else copied(own[key], depth - 1)
         for key in own
         if key in sent or own[key] is not None
     }

@@ -7,7 +7,7 @@ from typing import Any
 from spanglass.credentials import without_credentials
 from spanglass.endpoints.accumulator import Accumulator, merge
 from spanglass.endpoints.endpoint import Endpoint
-from spanglass.endpoints.shapes import count, is_json, items, text
+from spanglass.endpoints.shapes import as_text, count, is_json, items, text
 from spanglass.endpoints.usage import read_usage
 from spanglass.plain import encode, fields, whole
 from spanglass.record import Choice, Record
@@ -28,7 +28,7 @@ def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> N
     record.parameters = {key: clean[key] for key in clean if key not in READ}
     given: Any = clean.get("prompt")
     # Tokens are not decoded: what they say is known to the model alone.
-    record.prompts = [one for one in items(given) or (given,) if one.__class__ is str]
+    record.prompts = [one for one in map(as_text, items(given) or (given,)) if one is not None]
 
 
 def read_response(record: Record, response: Any, received: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from spanglass.credentials import without_credentials
 from spanglass.endpoints.accumulator import copied
 from spanglass.endpoints.endpoint import Endpoint
-from spanglass.endpoints.shapes import count, is_json, items
+from spanglass.endpoints.shapes import as_text, count, is_json, items
 from spanglass.endpoints.usage import read_usage
 from spanglass.endpoints.vectors import parsed, take_vectors
 from spanglass.plain import encode, fields, whole
@@ -23,13 +23,13 @@ def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> N
     record.input_mime = "application/json"
     record.parameters = {key: clean[key] for key in clean if key not in READ}
     record.dimensions = count(clean.get("dimensions"))
-    record.embeddings = [Embedding(one if one.__class__ is str else None) for one in _inputs(clean.get("input"))]
+    record.embeddings = [Embedding(as_text(one)) for one in _inputs(clean.get("input"))]
 
 
 def _inputs(given: Any) -> "list[Any] | tuple[Any, ...]":
     """Return the inputs, one for each vector to come: texts, or lists of tokens, which are not decoded."""
     several = items(given)
-    alone = given.__class__ is str or (several and several[0].__class__ is int)
+    alone = isinstance(given, str) or (several and several[0].__class__ is int)
     return [given] if alone else several
 
 

@@ -1,6 +1,7 @@
 """The events of a response's stream, merged into the response that they add up to."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, NamedTuple
 
 from spanglass.endpoints.accumulator import PLAIN, Pieces, copied
@@ -39,7 +40,7 @@ class Gathered(NamedTuple):
 class ResponseAccumulator:
     """`take` takes events, models or dicts; `settle` gives the response; nothing is parsed twice."""
 
-    __slots__ = ("_error", "_final", "_head", "_output", "_texts", "bearing", "end")
+    __slots__ = ("_error", "_final", "_head", "_output", "_places", "_texts", "bearing", "end")
 
     def __init__(self) -> None:
         self.bearing = 0
@@ -48,6 +49,7 @@ class ResponseAccumulator:
         self._final: dict[str, Any] | None = None
         self._error: dict[str, Any] | None = None
         self._output = Places()
+        self._places: dict[str, int | str] = {}  # by the ids of items
         # The texts that are arriving, by the places of their item and part.
         self._texts: dict[Any, dict[Any, Pieces]] = {}
 
@@ -101,7 +103,10 @@ class ResponseAccumulator:
         self._texts = {}  # what was gathering for the item, gathers for none
         item = copied(event.get("item"))
         if item.__class__ is dict:
-            self._output[_place(event, item)] = item
+            place = self._place(event, item)
+            self._output[place] = item
+            if item.get("id").__class__ is str:
+                self._places[item["id"]] = place
 
     def put_part(self, event: Mapping[str, Any]) -> None:
         """Take a part of an item, likewise."""
@@ -131,7 +136,8 @@ class ResponseAccumulator:
             for likely in items(event.get("logprobs")):
                 places = _places(holder, "logprobs")
                 places[len(places)] = copied(likely)
-            self._texts.setdefault(_index(event, "output_index"), {})[_index(event, row.at)] = gathered
+            if event.get("output_index").__class__ is int:
+                self._texts.setdefault(event["output_index"], {})[_index(event, row.at)] = gathered
 
     def add_annotation(self, event: Mapping[str, Any]) -> None:
         """Take what is noted of a text."""
@@ -165,8 +171,18 @@ class ResponseAccumulator:
             item[SHELL.field] = {}
         return _places(item[SHELL.field], "commands")
 
+    def _place(self, event: Mapping[str, Any], item: Mapping[str, Any]) -> int | str:
+        """Return an item's place; where a server leaves it out, that which its id had before, or else the id."""
+        place: Any = event.get("output_index")
+        if place.__class__ is int:
+            return place
+        held: Any = event.get("item_id", item.get("id"))
+        if held.__class__ is not str:
+            return ""
+        return self._places[held] if held in self._places else held
+
     def _item(self, event: Mapping[str, Any], row: Gathered) -> dict[str, Any]:
-        place = _place(event, NOTHING)
+        place = self._place(event, NOTHING)
         if place not in self._output:  # the stream did not begin at its beginning
             known = {"id": event["item_id"]} if event.get("item_id").__class__ is str else {}
             role = {"role": "assistant"} if row.item == "message" else {}
@@ -199,15 +215,6 @@ def _index(event: Mapping[str, Any], name: str, otherwise: int = 0) -> int:
     return index if index.__class__ is int else otherwise
 
 
-def _place(event: Mapping[str, Any], item: Mapping[str, Any]) -> int | str:
-    """Return an item's place, or its id where a server leaves out the place."""
-    place: Any = event.get("output_index")
-    if place.__class__ is int:
-        return place
-    held: Any = event.get("item_id", item.get("id"))
-    return held if held.__class__ is str else ""
-
-
 def _places(holder: dict[str, Any], name: str) -> Places:
     held: Any = holder.get(name)
     places: Places = held if held.__class__ is Places else Places(enumerate(items(held)))
@@ -219,7 +226,7 @@ def _settled(value: Any) -> Any:
     if value.__class__ is Pieces:
         return "".join(value)
     if value.__class__ is Places:
-        ordered = sorted(value, key=lambda place: place if place.__class__ is int else len(value))
+        ordered = sorted(value, key=lambda place: place if place.__class__ is int else inf)
         return [_settled(value[place]) for place in ordered]
     return {key: _settled(value[key]) for key in value} if value.__class__ is dict else value
 

@@ -49,6 +49,8 @@ def read_request(record: Record, body: Mapping[str, Any], sent: str | None) -> N
     messages = _instructions(record, clean["instructions"]) if "instructions" in clean else []
     if "input" in clean:
         given = clean["input"]
+        if given.__class__ is not str and isinstance(given, str):  # a subclass
+            given = str.__str__(given)
         messages += [Message("user", given)] if given.__class__ is str else [read_item(item) for item in items(given)]
     record.input_messages = messages or None
     if "tools" in clean:

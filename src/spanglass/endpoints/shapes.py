@@ -18,6 +18,13 @@ def text(value: Any) -> str | None:
     return str.__str__(value) if isinstance(value, str) else encode(value)
 
 
+def as_text(value: Any) -> str | None:
+    """Return a string as it is, as plain text that of a subclass (numpy has one), and None for anything else."""
+    if value.__class__ is str:
+        return value
+    return str.__str__(value) if isinstance(value, str) else None
+
+
 def count(value: Any) -> int | None:
     """Return a number of tokens, or None for what is not a whole number that fits 64 bits."""
     return value if value.__class__ is int and -LARGEST <= value < LARGEST else None

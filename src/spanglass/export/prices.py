@@ -123,7 +123,7 @@ def _tier(attributes: Attributes) -> str | None:
     """Return the service tier that served the call, or else the one that was asked for; None for the usual one."""
     tier = attributes.get(own.SPANGLASS_RESPONSE_SERVICE_TIER)
     if tier is None:
-        with suppress(ValueError, TypeError, AttributeError):  # cut short, or not an object
+        with suppress(ValueError, TypeError, AttributeError, RecursionError):  # cut short, or not an object
             tier = json.loads(attributes.get(oi.LLM_INVOCATION_PARAMETERS, "{}")).get("service_tier")
     return None if tier in STANDARD else str(tier)
 

@@ -87,7 +87,7 @@ def _write(record: Record, out: dict[str, Any]) -> None:
         if usage is None and record.stream.estimated_tokens is not None:
             out[own.SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS] = record.stream.estimated_tokens
     for message in record.output_messages or ():
-        if message.refusal is not None:
+        if message.refusal is not None or any(part.kind == "refusal" for part in message.parts or ()):
             out[own.SPANGLASS_RESPONSE_REFUSAL] = True
 
 

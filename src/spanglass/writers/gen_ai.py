@@ -190,8 +190,11 @@ def _message(message: Message) -> dict[str, Any]:
     parts += [_part(part) for part in message.parts or ()]
     if message.refusal is not None:
         parts += [{"type": "refusal", "content": message.refusal}]
-    for call in message.tool_calls or ():
-        parts += [_tool_call(call)]
+    hosted = [call for call in message.tool_calls or () if call.hosted is not None]
+    if hosted and parts:
+        parts = [_given(hosted[0], message.content if message.parts is None else parts)]
+    parts = [*map(_tool_call, hosted), *parts]
+    parts += [_tool_call(call) for call in message.tool_calls or () if call.hosted is None]
     if message.function_name is not None:
         parts += [{"type": "tool_call", "name": message.function_name, "arguments": message.function_arguments}]
     if message.tool_call_id is not None:
@@ -206,6 +209,12 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
         return {"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments}
     hosted = {"type": call.hosted, "arguments": call.arguments}
     return {"type": "server_tool_call", "id": call.id, "name": call.name, "server_tool_call": hosted}
+
+
+def _given(call: ToolCall, results: Any) -> dict[str, Any]:
+    """Return what a call has given that the provider has answered itself, which is nothing that the model says."""
+    response = {"type": call.hosted, "output": results}
+    return {"type": "server_tool_call_response", "id": call.id, "server_tool_call_response": response}
 
 
 def _part(part: Part) -> dict[str, Any]:
