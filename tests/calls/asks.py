@@ -89,10 +89,16 @@ class Ask(NamedTuple):
         method = need(client, self.method)
         return flavour.wait(method(**known(method, {**self.body, **more})))
 
-    def open(self, flavour: Flavour, client: Any, **more: Any) -> Any:
-        """Call it for a stream; skip the test where this SDK's does not stream."""
-        if "stream" not in inspect.signature(need(client, self.method)).parameters:
+    def streaming(self, client: Any) -> Any:
+        """Return the method; skip the test where this SDK's does not stream."""
+        method = need(client, self.method)
+        if "stream" not in inspect.signature(method).parameters:
             pytest.skip(f"this SDK's {self.method} does not stream")
+        return method
+
+    def open(self, flavour: Flavour, client: Any, **more: Any) -> Any:
+        """Call it for a stream."""
+        self.streaming(client)
         return self.create(flavour, client, stream=True, **more)
 
     def type(self, number: int) -> Any:

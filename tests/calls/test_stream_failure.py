@@ -11,7 +11,7 @@ import pytest
 from asks import CHAT, STREAMED, Ask, each
 from stories import Failure, streamed, told
 
-from asking import HTTP, need
+from asking import HTTP
 from flavours import ASK, Flavour
 from spanglass.testing import Answer, CapturedSpans, OpenAIServer, Request, Stall, Stream, captured_spans, chunks, error
 
@@ -145,16 +145,15 @@ def test_cancelled(server: OpenAIServer, captured: CapturedSpans, ask: Ask) -> N
 async def _cancel_while_reading(server: OpenAIServer, ask: Ask) -> None:
     half = asyncio.Event()
 
-    async def read(client: openai.AsyncOpenAI) -> None:
+    async def read(asking: Any) -> None:
         taken = 0
-        asking: Any = need(client, ask.method)
         async for _ in await asking(**ask.body, stream=True):
             taken += 1
             if taken == ask.half:
                 half.set()
 
     async with openai.AsyncOpenAI(base_url=server.base_url, api_key="test") as client:
-        task = asyncio.create_task(read(client))
+        task = asyncio.create_task(read(ask.streaming(client)))
         await half.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
