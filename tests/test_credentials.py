@@ -13,7 +13,8 @@ from openai import NOT_GIVEN
 from openai.types.chat import ChatCompletionMessage
 from pydantic import BaseModel
 
-from spanglass.credentials import scrub, scrub_failure, scrub_url, secrets_of, without_credentials
+from spanglass.credentials import scrub, scrub_failure, scrub_url, secrets_of
+from spanglass.endpoints.bodies import without_credentials
 from spanglass.record import Failure
 
 HIDDEN = "__REDACTED__"

@@ -31,6 +31,7 @@ from spanglass.guard import foreign, guard
 from spanglass.plain import encode, fields
 from spanglass.record import Record
 from spanglass.semconv import openinference as oi
+from spanglass.writers.values import clean_text
 
 F = TypeVar("F", bound="Callable[..., Any] | staticmethod[Any, Any] | classmethod[Any, Any, Any]")
 
@@ -134,7 +135,7 @@ def _names(plan: _Plan, function: Any) -> tuple[str, tuple[str, ...], str]:
     names = [each.name for each in parameters if each.kind <= Parameter.POSITIONAL_OR_KEYWORD]
     if "." in path and names[:1] in (["self"], ["cls"]):
         names[0] = ""
-    return plan.name or path, tuple(names), rest
+    return clean_text(plan.name or path), tuple(names), rest
 
 
 def _given(names: tuple[str, ...], rest: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from openai.types.chat import ChatCompletion
 from unions import current, hints, literals, shapes, types, words
 
 from spanglass.calls.patch import METHODS
-from spanglass.credentials import PARAMETERS, TOOLS
+from spanglass.credentials import PARAMETERS
 from spanglass.endpoints import chat, completions, responses
+from spanglass.endpoints.bodies import TOOLS
 from spanglass.endpoints.events import ENDS, MERGED
 from spanglass.endpoints.items import ITEMS, MESSAGE, PARTS
 from spanglass.endpoints.usage import USAGE, USAGE_DETAILS, read_usage

@@ -20,6 +20,7 @@ from spanglass.calls.work import Work, begin
 from spanglass.guard import foreign, guard
 from spanglass.plain import encode, fields
 from spanglass.record import Record, Tool
+from spanglass.writers.values import clean_text
 
 T = TypeVar("T")
 # Under which the SDK hands on a watcher of diagnostics, or None.
@@ -151,7 +152,7 @@ def _begin(kind: Kind, runs: Any, args: tuple[Any, ...]) -> Execution | None:
         if chosen is None or suppressed(context):
             return None
         asked = kind.asked(runs, args)
-        record = Record(asked.name, "TOOL", "")
+        record = Record(clean_text(asked.name), "TOOL", "")
         chosen.read_context(record, context)
         run = begin(Execution, chosen, record, context, {})
         run.ask(kind, asked)

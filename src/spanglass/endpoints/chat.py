@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from spanglass.credentials import without_credentials
 from spanglass.endpoints.accumulator import ChatAccumulator
+from spanglass.endpoints.bodies import without_credentials
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.shapes import is_json, items, text
 from spanglass.endpoints.usage import read_usage

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
-from spanglass.credentials import without_credentials
 from spanglass.endpoints.accumulator import Accumulator, merge
+from spanglass.endpoints.bodies import without_credentials
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.shapes import as_text, count, is_json, items, text
 from spanglass.endpoints.usage import read_usage

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spanglass.credentials import without_credentials
 from spanglass.endpoints.accumulator import copied
+from spanglass.endpoints.bodies import without_credentials
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.shapes import as_text, count, is_json, items
 from spanglass.endpoints.usage import read_usage

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from spanglass.credentials import without_credentials, without_echoed
+from spanglass.endpoints.bodies import without_credentials, without_echoed
 from spanglass.endpoints.endpoint import Endpoint
 from spanglass.endpoints.events import ResponseAccumulator
 from spanglass.endpoints.items import read_item

@@ -20,6 +20,7 @@ RATE_LIMITS: dict[str, tuple[str, type[int] | type[str]]] = {
     "x-ratelimit-reset-requests": (own.SPANGLASS_RATELIMIT_RESET_REQUESTS, str),
     "x-ratelimit-reset-tokens": (own.SPANGLASS_RATELIMIT_RESET_TOKENS, str),
 }
+REFUSAL = "refusal"
 REDIRECT = 300  # the first HTTP status that the SDK takes for an error
 
 _START = table((otel.SERVER_ADDRESS, "address"), (otel.SERVER_PORT, "port"))
@@ -87,7 +88,7 @@ def _write(record: Record, out: dict[str, Any]) -> None:
         if usage is None and record.stream.estimated_tokens is not None:
             out[own.SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS] = record.stream.estimated_tokens
     for message in record.output_messages or ():
-        if message.refusal is not None or any(part.kind == "refusal" for part in message.parts or ()):
+        if message.refusal is not None or (message.parts and any(part.kind == REFUSAL for part in message.parts)):
             out[own.SPANGLASS_RESPONSE_REFUSAL] = True
 
 
