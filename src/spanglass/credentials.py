@@ -96,13 +96,15 @@ def scrub_url(url: str) -> str:
 
 
 def scrub_failure(failure: Failure, secrets: tuple[str, ...] = ()) -> None:
-    """Take the credentials out of a failure's texts, in place."""
+    """Take the credentials out of a failure's texts, in place; also out of the API's word, where that is its type."""
     # All at once, on lines of their own: each pass costs.
     text = (
         f"{failure.code or ''}{_SEAM}{failure.param or ''}{_SEAM}{failure.api_type or ''}{_SEAM}"
         f"{failure.request_id or ''}{_SEAM}{failure.message}{_SEAM}{failure.stacktrace or ''}"
     )
     code, param, api_type, request_id, failure.message, stacktrace = scrub(text, secrets).split(_SEAM, 5)
+    if not failure.raised and failure.type == failure.code:
+        failure.type = code
     failure.code = failure.code and code
     failure.param = failure.param and param
     failure.api_type = failure.api_type and api_type

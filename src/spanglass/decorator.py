@@ -21,10 +21,10 @@ from functools import partial, wraps
 from inspect import Parameter, isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
 from typing import Any, NamedTuple, TypeVar, overload
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED  # pyright: ignore[reportPrivateUsage]
 from opentelemetry.context import get_current
 
 from spanglass.calls import tracing
+from spanglass.calls.suppressed import suppressed
 from spanglass.calls.work import UNTRACED, Stepping, Steps, Untraced, Work, begin, stepping
 from spanglass.context import said, with_said
 from spanglass.guard import foreign, guard
@@ -157,7 +157,7 @@ def _begin(  # noqa: PLR0913, PLR0917 - of the plan, the function and the call
     """Begin a run."""
     with guard:
         chosen = tracing.current or tracing.usual()
-        if chosen is None or get_current().get(SUPPRESSED):
+        if chosen is None or suppressed(get_current()):
             return UNTRACED
         context = with_said(plan.said)
         record = Record(name, plan.kind, "")

@@ -98,7 +98,8 @@ class Usage:
 class Failure:
     """The exception that left the call, and what the API said in it; `type` is the exception's qualified name.
 
-    Where none was `raised`, a response has told that it failed, and `type` is the API's word for it.
+    Where none was `raised`, a response has told that it failed, and `type` is the API's word for it: its code, or
+    `failed` where that is no word.
     """
 
     type: str
@@ -114,8 +115,8 @@ class Failure:
 
     @property
     def name(self) -> str:
-        """The exception's class without its module."""
-        return self.type.rpartition(".")[2]
+        """The exception's class without its module, or the API's word."""
+        return self.type.rpartition(".")[2] if self.raised else self.type
 
 
 @dataclass(slots=True)
@@ -177,8 +178,9 @@ class Record:
     """Everything known of one call when it ends.
 
     Where the call is `instructed`, its first input message is the instructions. In the `background` the response is
-    made after it; a call that `adopts` counts the tokens of one that was. What `echoes` repeats the request in its
-    response. `vectors` counts those that came, each of `dimensions` numbers.
+    made after it; a call that `adopts` counts the tokens of one that was, and the span around one that is `enclosed`
+    counts those of that. What `echoes` repeats the request in its response. `vectors` counts those that came, each of
+    `dimensions` numbers.
     """
 
     name: str
@@ -196,6 +198,7 @@ class Record:
     instructed: bool = False
     background: bool = False
     adopts: bool = False
+    enclosed: bool = False
     echoes: bool = False
     request_model: str | None = None
     response_model: str | None = None

@@ -598,3 +598,46 @@ def test_hidden_part_of_a_response_that_is_fetched(name: str, flavour: Flavour, 
     hidden = set[str]() if name == "retrieval_documents" else HIDES[name] | REPEATED
 
     assert (REPEATED | TEMPLATE | RECEIVED) - NOT - hidden == told - NUMBERS
+
+
+LINKS: dict[str, Any] = {"previous_response_id": "odd previous", "conversation": "odd conversation"}
+ENDS: dict[str, Any] = {"incomplete_details": {"reason": "odd reason"}}
+
+
+@pytest.mark.parametrize("name", ["inputs", "outputs", "llm_invocation_parameters"])
+def test_odd_ids_of_a_response(name: str, flavour: Flavour, server: OpenAIServer) -> None:
+    """Texts in the place of the ids that a request says and its response repeats are hidden with either."""
+    server.script(Reply(response("text received", **LINKS)), Reply(response("text received", **LINKS)))
+    client = flavour.client(server)
+    with captured_spans(hide=(name,)) as captured:
+        RESPONSES.create(flavour, client, extra_body=LINKS if name != "outputs" else {})
+        RETRIEVE.create(flavour, client)
+
+    assert "odd" not in everything(captured)
+
+
+@pytest.mark.parametrize("name", ["outputs", "output_messages", "output_text"])
+def test_odd_end_of_a_response(name: str, flavour: Flavour, server: OpenAIServer) -> None:
+    """Texts in the place of a status, and of the reason for an end, are hidden with what was received."""
+    server.script(Reply(response("x", **ENDS)), Reply(response("x", status="odd status")))
+    client = flavour.client(server)
+    with captured_spans(hide=(name,)) as captured:
+        for _ in range(2):
+            RESPONSES.create(flavour, client)
+
+    assert "odd" not in everything(captured)
+
+
+def test_ids_of_a_response_stay(flavour: Flavour, server: OpenAIServer) -> None:
+    """Ids, a status and a reason that are words stay, whatever is hidden."""
+    links = {"previous_response_id": "resp_0", "conversation": "conv_1"}
+    for name in HIDES:
+        server.script(Reply(response("x", **ENDS | {"incomplete_details": {"reason": "max_output_tokens"}})))
+        with captured_spans(hide=(name,)) as captured:
+            RESPONSES.create(flavour, flavour.client(server), extra_body=links)
+        told = dict(captured.spans[-1].attributes or {})
+        names = ("request.previous_response_id", "request.conversation_id", "response.status")
+        assert ["resp_0", "conv_1", "completed", "max_output_tokens"] == [
+            *(told[f"spanglass.{part}"] for part in names),
+            told["llm.finish_reason"],
+        ]

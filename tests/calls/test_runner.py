@@ -2,14 +2,18 @@
 
 import asyncio
 import gc
+import importlib
 import inspect
 import sys
 from collections.abc import Callable
+from contextvars import copy_context
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import toolruns
 from opentelemetry import trace as otel
+from opentelemetry.context import attach, detach, get_current, set_value
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
@@ -17,7 +21,11 @@ from opentelemetry.trace import SpanKind, StatusCode
 from flavours import Async, Flavour, Sync
 from spanglass import trace, using, wrap_openai
 from spanglass.calls import execution, patch, runner, unfinished
+from spanglass.calls.serving import Serving, served
+from spanglass.calls.suppressed import SUPPRESSED
+from spanglass.calls.tracing import Tracing
 from spanglass.credentials import REDACTED
+from spanglass.settings import Settings
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, captured_spans
 
 pytest.importorskip("openai.lib.responses_tool_runner", reason="this SDK runs no tools", exc_type=ImportError)
@@ -410,3 +418,78 @@ def test_within_an_except(flavour: Flavour, server: OpenAIServer, captured: Capt
         run.program(flavour, server, flavour.client(server), lambda *_: run.gives)
 
     assert [StatusCode.OK] == [span.status.status_code for span in tools(captured)]
+
+
+def invocation(name: str = "weather") -> Any:
+    """Return a call of a session's tool as the SDK holds it."""
+    call = SimpleNamespace(name=name, call_id="call_1", arguments="{}")
+    importlib.import_module("openai.lib.beta.agents")  # which the other imports, and is imported by
+    return importlib.import_module("openai.lib.streaming.agents._tools").ToolInvocation("session_1", call)
+
+
+def test_awaited_elsewhere(captured: CapturedSpans) -> None:
+    """What a tool returns may be awaited within another span, and in another context than the tool was called in."""
+
+    async def tool(_: Any) -> int:
+        await asyncio.sleep(0)
+        return otel.get_current_span().get_span_context().span_id
+
+    async def program() -> tuple[Any, ...]:
+        waiting = invocation().invoke(tool)
+        with within(captured), using(session="s-1"):
+            before = get_current()
+            return await waiting, waiting.__qualname__, before is get_current()
+
+    ran, named, kept = asyncio.run(program())
+
+    (span,) = tools(captured)
+    assert (span.context.span_id, tool.__qualname__, True, None) == (ran, named, kept, span.parent)
+
+
+def test_odd_name(captured: CapturedSpans) -> None:
+    """A name that is no text of UTF-8 would cost all spans that are sent with its own."""
+    assert 1 == invocation("we\ud800ather\0").invoke(lambda _: 1)
+
+    (span,) = tools(captured)
+    assert ["we\ufffdather\ufffd"] * 2 == [span.name, (span.attributes or {})["tool.name"]]
+
+
+@pytest.mark.parametrize("key", ["suppress_instrumentation", SUPPRESSED])
+def test_suppressed_by_its_key(key: str, captured: CapturedSpans) -> None:
+    """Either of OpenTelemetry's keys suppresses a tool's span, and that of a function."""
+    token = attach(set_value(key, value=True))
+    try:
+        assert (1, 2) == (invocation().invoke(lambda _: 1), trace(lambda: 2)())
+    finally:
+        detach(token)
+
+    assert [] == captured.spans
+
+
+def test_watcher_of_an_sdk_that_has_none(captured: CapturedSpans) -> None:
+    """A browser's tool that the SDK hands no watcher gets none of ours."""
+    given: list[Any] = []
+
+    def dispatch(*_: Any, **kwargs: Any) -> Any:
+        given.append(kwargs)
+        return [{"output": "Found."}]
+
+    call = SimpleNamespace(name="browser_find", call_id="call_1", arguments="{}")
+    toolset = SimpleNamespace(tools=[])
+    for kwargs in ({"skip": False}, {"skip": False, "on_diagnostic": None}):
+        execution.executing(runner.BROWSER, dispatch, toolset, (call,), dict(kwargs))
+
+    assert [["skip"], ["on_diagnostic", "skip"]] == [sorted(kwargs) for kwargs in given]
+    assert ["Found."] * 2 == [shown(span)["output.value"] for span in tools(captured)]
+
+
+def test_closed_in_another_context() -> None:
+    """A runner whose coroutine is closed elsewhere, as by the collector, leaves the one that is at work there."""
+    first, second = (Tracing(Settings.load()) for _ in range(2))
+    closed = Serving(first)
+    copy_context().run(closed.__enter__)
+
+    with Serving(second):
+        closed.__exit__()
+        assert second is served.get()
+    assert served.get() is None

@@ -16,3 +16,15 @@ def test_tools_in_items() -> None:
 
     hidden = [Message("developer", parts=[Part(kind, REDACTED)]) for kind in KINDS]
     assert ([Message("user", "Hi"), *hidden], hidden) == (record.input_messages, record.output_messages)
+
+
+def test_pictures_in_tools() -> None:
+    """Where pictures are hidden, so is the one that says where to paint, and nothing else of a tool."""
+    painting = {"type": "image_generation", "quality": "low"}
+    tools = [{**painting, "input_image_mask": {"image_url": "data:image/png;base64,AAAA"}}, {"type": "function"}]
+    record = Record("Response", "LLM", "chat", tools=[*tools], input_value="sent")
+
+    redact(record, hiding(["input_images"]))
+
+    told = '{"tools":[{"type":"image_generation","quality":"low"},{"type":"function"}]}'
+    assert ([painting, tools[1]], told) == (record.tools, record.input_value)

@@ -5,7 +5,6 @@ from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED  # pyright: ignore[reportPrivateUsage]
 from opentelemetry.context import get_current
 
 from spanglass.calls import background, rivals
@@ -14,6 +13,7 @@ from spanglass.calls.enclosing import CURRENT, counts
 from spanglass.calls.invocation import Invocation
 from spanglass.calls.operation import Operation, operation
 from spanglass.calls.server import server_of
+from spanglass.calls.suppressed import OLDER, SUPPRESSED, suppressed
 from spanglass.calls.tracing import Tracing
 from spanglass.calls.unfinished import drain, lost
 from spanglass.endpoints.endpoint import Endpoint
@@ -23,8 +23,6 @@ from spanglass.plain import fields
 from spanglass.record import Record
 from spanglass.writers.values import clean_text
 
-# The key under which older instrumentations are suppressed.
-OLDER = "suppress_instrumentation"
 LONGEST = 256  # characters of a model's name
 SENTINELS = frozenset({"NotGiven", "Omit"})
 
@@ -34,6 +32,7 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any, held:
     if lost:
         drain()
     context = get_current()
+    # As `suppressed` does, free of a call.
     if (SUPPRESSED in context and context[SUPPRESSED]) or (OLDER in context and context[OLDER]):
         return None
     if rivals.due:
@@ -48,6 +47,7 @@ def begin(tracing: Tracing, endpoint: Endpoint, client: Any, options: Any, held:
         body = _asked(endpoint.added, noted.given, options, body)
     record = _record(endpoint, client, noted, body)
     if CURRENT in context and counts(context[CURRENT]):
+        record.enclosed = True
         record.kind = "CHAIN"  # tokens are counted by the span's kind: once, in the span that is current
     span = tracing.start(record, context, background.links(held) if held else None)
     noted.begun = True
@@ -61,7 +61,7 @@ def mistake(tracing: Tracing, endpoint: Endpoint, client: Any, noted: Operation,
     """Record a call that ended in an exception before any request was begun."""
     given = noted.given or {}
     context = get_current()
-    if context.get(SUPPRESSED) or context.get(OLDER):
+    if suppressed(context):
         return
     body = {key: given[key] for key in given if given[key].__class__.__name__ not in SENTINELS}
     record = _record(endpoint, client, noted, body)

@@ -39,8 +39,3 @@ def counts(span: Any) -> bool:
             return value is None or attributes[key] == value
     named = span.name if span.instrumentation_scope.name == LLAMA_INDEX else ""
     return MODEL in named and named.endswith(ANSWERING)
-
-
-def counted_within(context: Context) -> bool:
-    """Tell whether the tokens of a call in this context are counted in its current span."""
-    return CURRENT in context and counts(context[CURRENT])

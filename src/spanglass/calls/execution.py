@@ -8,12 +8,13 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED  # pyright: ignore[reportPrivateUsage]
-from opentelemetry.context import get_current
+from opentelemetry.context import attach, get_current
 
 from spanglass.calls import tracing
 from spanglass.calls.arguments import told
+from spanglass.calls.methods import named
 from spanglass.calls.serving import served
+from spanglass.calls.suppressed import suppressed
 from spanglass.calls.unfinished import hold, lose
 from spanglass.calls.work import Work, begin
 from spanglass.guard import foreign, guard
@@ -21,6 +22,8 @@ from spanglass.plain import encode, fields
 from spanglass.record import Record, Tool
 
 T = TypeVar("T")
+# Under which the SDK hands on a watcher of diagnostics, or None.
+WATCHER = "on_diagnostic"
 
 
 class Asked(NamedTuple):
@@ -47,6 +50,11 @@ class Execution(Work):
     """One run of a tool, which lasts until what it has returned was awaited."""
 
     __slots__ = ("_failure", "_handled", "_kind", "_waiting")
+
+    def __enter__(self) -> "Execution":  # noqa: PYI034 - typing.Self came with Python 3.11
+        self._outside = get_current()  # what is awaited may be so elsewhere
+        attach(self._context)
+        return self
 
     def ask(self, kind: Kind, asked: Asked) -> None:
         """Note what is asked of the tool."""
@@ -78,7 +86,7 @@ class Execution(Work):
             self._waiting = result
             hold(self)  # and it, or the collector may find it before what closes it
             awaited: Any = _awaited(self, Unawaited(self))
-            return awaited  # type: ignore[no-any-return]
+            return named(awaited, result) if hasattr(result, "__qualname__") else awaited  # type: ignore[no-any-return]
         if self._record.tool is not None:
             with guard:
                 super().deliver(self._kind.output(result))
@@ -91,10 +99,10 @@ class Execution(Work):
 
     def watching(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments with a watcher of ours before the program's, where the tool's kind is watched."""
-        if not self._kind.watched or self._record.tool is None:  # it is not recorded
+        if not self._kind.watched or WATCHER not in kwargs or self._record.tool is None:  # it is not recorded
             return kwargs
         self._handled = sys.exc_info()[1]  # by the program, which runs the tool meanwhile
-        return {**kwargs, "on_diagnostic": partial(self._watch, kwargs.get("on_diagnostic"))}
+        return {**kwargs, WATCHER: partial(self._watch, kwargs[WATCHER])}
 
     def _watch(self, watcher: Callable[[Any], Any] | None, diagnostic: Any) -> Any:
         """Note the exception that is being handled: the SDK tells of a tool's failure within its `except`."""
@@ -140,7 +148,7 @@ def _begin(kind: Kind, runs: Any, args: tuple[Any, ...]) -> Execution | None:
     with guard:
         chosen = served.get() or tracing.current
         context = get_current()
-        if chosen is None or context.get(SUPPRESSED):
+        if chosen is None or suppressed(context):
             return None
         asked = kind.asked(runs, args)
         record = Record(asked.name, "TOOL", "")

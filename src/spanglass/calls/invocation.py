@@ -13,7 +13,6 @@ from spanglass.calls import background
 from spanglass.calls.aside import running
 from spanglass.calls.attempts import answered, link, split
 from spanglass.calls.body import Body
-from spanglass.calls.enclosing import counted_within
 from spanglass.calls.failure import read_failure
 from spanglass.calls.stream import StreamState
 from spanglass.calls.tracing import Tracing
@@ -255,6 +254,8 @@ class Invocation:
             self.endpoint.read_response(record, self._result, None)
         if record.failure is not None and not record.failure.raised:
             scrub_failure(record.failure, self._hidden())
+            if record.output_value is not None:  # which says the same
+                record.output_value = without_secrets(record.output_value, self._hidden())
         if self.endpoint.fetches or record.background:
             self._account()
 
@@ -265,7 +266,7 @@ class Invocation:
             background.note(record, self.span)
             return
         background.adopt(record)
-        if record.adopts and not counted_within(self._previous):
+        if record.adopts and not record.enclosed:
             record.kind = "LLM"
 
     def _read_stream(self, stream: StreamState, outcome: str) -> None:

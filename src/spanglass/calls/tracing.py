@@ -24,7 +24,8 @@ from spanglass.settings import Settings
 from spanglass.writers import Writers
 from spanglass.writers.budget import fold, trim
 from spanglass.writers.extras import attempt_attributes
-from spanglass.writers.redaction import hiding, redact, redact_by, redact_values_by, word
+from spanglass.writers.redaction import hiding, redact, word
+from spanglass.writers.redactor import redact_by, redact_values_by
 from spanglass.writers.table import table
 from spanglass.writers.values import clean, clean_text
 
@@ -170,7 +171,7 @@ class Tracing:
             redact(record, hidden)
         if self._redactor is not None:
             (redact_by if record.operation else redact_values_by)(self._redactor, record)
-            span.update_name(self.writers[record.operation][0].span_name(record))
+            span.update_name(clean_text(self.writers[record.operation][0].span_name(record)))
 
     def _attributes(self, record: Record) -> dict[str, Any]:
         attributes: dict[str, Any] = {}

@@ -62,6 +62,11 @@ def release(call: Call) -> None:
     _open.discard(call)
 
 
+def open_calls() -> list[Call]:
+    """Return the calls that are open now."""
+    return [*_open]
+
+
 def lose(call: Call, outcome: str, at: int) -> None:
     """Have a call finished soon. Takes no lock."""
     lost.append(Lost(call, outcome, at))
@@ -85,14 +90,14 @@ def drain() -> None:
 def finish_open() -> None:
     """Finish all calls that are still open, as the program ends."""
     drain()
-    for call in [*_open]:
+    for call in open_calls():
         with guard:
             call.abandon()
 
 
 def _forget() -> None:
     """Leave a forked process's calls to its parent, where they go on."""
-    for call in [*_open, *(call for call, _, _ in lost)]:
+    for call in [*open_calls(), *(call for call, _, _ in lost)]:
         call.disown()
     _open.clear()
     lost.clear()

@@ -17,7 +17,7 @@ from spanglass.calls.unfinished import collecting, drain, hold, lose, lost, rele
 from spanglass.guard import guard
 from spanglass.record import Record, StreamStats
 from spanglass.semconv import openinference as oi
-from spanglass.writers.values import clean
+from spanglass.writers.values import clean, clean_text
 
 T = TypeVar("T")
 W = TypeVar("W", bound="Work")
@@ -253,7 +253,7 @@ def begin(kind: type[W], tracing: Tracing, record: Record, context: Context, giv
     if record.kind in NAMES:
         attributes[NAMES[record.kind]] = record.name
     clean(attributes)
-    span = tracing.tracer.start_span(record.name, context, attributes=attributes, start_time=record.start)
+    span = tracing.tracer.start_span(clean_text(record.name), context, attributes=attributes, start_time=record.start)
     if span.is_recording():
         with guard:  # the span has begun, and is to end
             record.input_value, record.input_mime = told_arguments(given, tracing.limits)

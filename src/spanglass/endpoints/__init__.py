@@ -1,6 +1,7 @@
 """The endpoints that are known, by the method and path of their requests. All others are left alone."""
 
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from spanglass.endpoints import chat, completions, embeddings, responses
 from spanglass.endpoints.endpoint import Endpoint
@@ -34,7 +35,7 @@ BEGINNING = len("/responses/")
 
 
 class Addressed(NamedTuple):
-    """An endpoint with an id in its path."""
+    """An endpoint with an id in its path: the id as the program gave it, not as a URL has to write it."""
 
     endpoint: Endpoint
     id: str
@@ -45,4 +46,4 @@ def addressed(method: str, url: str) -> Addressed | None:
     first, _, rest = (url.partition("?")[0] if "?" in url else url).strip("/").partition("/")
     held, _, after = rest.partition("/")
     key = (method, first, after)
-    return Addressed(ADDRESSED[key], held) if held and key in ADDRESSED else None
+    return Addressed(ADDRESSED[key], unquote(held)) if held and key in ADDRESSED else None

@@ -1,6 +1,7 @@
 """The Responses API: what is asked of it, and its responses, or what a stream of events settled into."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -27,6 +28,8 @@ HEAD = (
 # What the API says of how far it is; what is not named here has not succeeded, and is no failure either.
 SUCCEEDED = frozenset({"completed", "queued", "in_progress"})
 FAILED = "failed"
+# A code that tells the kind of a failure, which metrics may count by: no sentence, which may quote anything.
+_is_word = re.compile(r"[a-z][\w.-]{0,63}", re.ASCII | re.IGNORECASE).fullmatch
 # A response that has ended: with which reason, where it says no other.
 ENDED = frozenset({"completed", "incomplete", FAILED, "cancelled"})
 
@@ -113,7 +116,7 @@ def _told(received: str | None, raw: Mapping[str, Any]) -> str:
 def _failure(error: Mapping[str, Any]) -> Failure:
     code = text(error.get("code")) or FAILED
     return Failure(
-        code,
+        code if _is_word(code) else FAILED,
         text(error.get("message")) or "",
         code=code,
         param=text(error.get("param")),

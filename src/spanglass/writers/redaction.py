@@ -1,17 +1,15 @@
 """Hiding content: what is not known to say nothing of it goes, whatever it is."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 from spanglass.credentials import PARAMETERS, REDACTED
-from spanglass.guard import guard
-from spanglass.plain import encode
+from spanglass.plain import whole
 from spanglass.record import Attempt, Choice, Embedding, Failure, Message, Part, Record, Tool, ToolCall, Usage
 from spanglass.semconv import openinference as oi
-from spanglass.writers.retold import input_of, output_of
+from spanglass.writers.retold import retell
 
 Reduce = Callable[[Any], Any]
 Rows = Mapping[str, tuple[Reduce, ...]]
@@ -20,7 +18,7 @@ Rows = Mapping[str, tuple[Reduce, ...]]
 # What of a record says nothing of the content. Every other field is emptied, those of later versions too.
 KEPT = frozenset({
     "name", "kind", "operation", "start", "duration", "system", "provider", "address", "port", "helper", "streamed",
-    "succeeded", "stream", "split", "instructed", "background", "adopts", "echoes", "vectors", "dimensions",
+    "succeeded", "stream", "split", "instructed", "background", "adopts", "enclosed", "echoes", "vectors", "dimensions",
 })  # fmt: skip
 KEPT_CONTEXT = frozenset({oi.SESSION_ID, oi.USER_ID, oi.TAG_TAGS, oi.METADATA})
 
@@ -45,7 +43,7 @@ def redact(record: Record, rows: "Rows | None" = None) -> None:
         for reduce in reduces:
             value = None if value is None else reduce(value)
         setattr(record, name, value)
-    _retell(record, held.get("input_value"), held.get("output_value"))
+    retell(record, held.get("input_value"), held.get("output_value"))
 
 
 def _widened(record: Record, rows: Rows) -> Rows:
@@ -54,66 +52,6 @@ def _widened(record: Record, rows: Rows) -> Rows:
         if reduce in rows.get(name, ()) and getattr(record, name) is not None:
             rows = {**more, **rows}
     return {"output_value": (_gone,), **rows} if record.echoes else rows
-
-
-def redact_by(redactor: Callable[[Record], object], record: Record) -> None:
-    """Have a program's own function change the record in place; where it raises, all content goes.
-
-    It counts as raising where it returns anything but None or the record: a coroutine that is never awaited, or a copy.
-    It finds each text once: `input_value` is None until it has returned, and told anew from the record then, and so is
-    `output_value` where there are messages that it can be told from. Tools and parameters are copies.
-    """
-    sent, received, model = record.input_value, record.output_value, record.request_model
-    changed = False
-    with guard:
-        record.input_value = sent if sent == REDACTED else None
-        told = record.output_messages is not None or record.choices
-        record.output_value = None if told and received != REDACTED else received
-        record.parameters = json.loads(encode(record.parameters))
-        record.tools = record.tools and json.loads(encode(record.tools))
-        returned = redactor(record)
-        if returned is not None and returned is not record:
-            raise TypeError(returned.__class__.__name__)
-        if model is not None and record.request_model is None:
-            record.request_model = REDACTED
-        _retell(record, sent, received)
-        changed = True
-    if not changed:
-        redact(record)
-
-
-def redact_values_by(redactor: Callable[[Record], object], record: Record) -> None:
-    """Have it change a function's record: its arguments are a message of the user, its result one of the assistant."""
-    sent, received = record.input_value, record.output_value
-    record.input_value = record.output_value = None
-    record.input_messages = None if sent is None else [Message("user", sent)]
-    record.output_messages = None if received is None else [Message("assistant", received)]
-    redact_by(redactor, record)
-    record.input_value = _value(sent, record.input_messages)
-    record.output_value = _value(received, record.output_messages)
-    record.input_mime = "text/plain" if record.input_value == REDACTED else record.input_mime
-    record.output_mime = "text/plain" if record.output_value == REDACTED else record.output_mime
-    record.input_messages = record.output_messages = None
-
-
-def _value(told: str | None, messages: list[Message] | None) -> str | None:
-    """Return what the messages say now, and a mark where they say nothing any more."""
-    texts = [message.content for message in messages or () if message.content is not None]
-    return None if told is None else "\n".join(texts) or REDACTED
-
-
-def _retell(record: Record, sent: str | None, received: str | None) -> None:
-    """Tell what was sent and received anew, where it was known and is not any more."""
-    if sent is not None and record.input_value is None:
-        record.input_value = input_of(record)
-        record.input_mime = "application/json"
-        if record.input_value is None:
-            record.input_value, record.input_mime = REDACTED, "text/plain"
-    if received is not None and record.output_value is None:
-        record.output_value = output_of(record)
-        record.output_mime = "application/json"
-        if record.output_value is None:
-            record.output_value, record.output_mime = REDACTED, "text/plain"
 
 
 def _same(value: Any) -> Any:
@@ -243,9 +181,13 @@ EVERYTHING: Rows = {
 
 # What may quote anything that was sent or received.
 _QUOTES: dict[str, Reduce] = {name: _REDUCED[name] for name in ("failure", "attempts")}
+# What a server of another kind may write a text into.
+_ENDED: dict[str, Reduce] = {name: _REDUCED[name] for name in ("status", "finish_reason")}
+# What a request says, and its response repeats.
+_LINKED: dict[str, Reduce] = {name: _REDUCED[name] for name in ("previous_response", "conversation")}
 # What says the same as the messages: where a part of them is hidden, it is told anew.
 _SENT: dict[str, Reduce] = {"input_value": _gone, **_QUOTES}
-_RECEIVED: dict[str, Reduce] = {"output_value": _gone, **_QUOTES}
+_RECEIVED: dict[str, Reduce] = {"output_value": _gone, **_ENDED, **_QUOTES}
 # The parameters that hold what a message may.
 _SAID = frozenset({"prediction", "prompt", "suffix"})
 _TOOLS = frozenset({"tool_choice", "function_call", "functions", "web_search_options"})
@@ -260,6 +202,16 @@ def _without(names: frozenset[str]) -> Reduce:
 def _endless(parameters: dict[str, Any]) -> dict[str, Any]:
     """Drop what a prompt goes on with after what is made up in between."""
     return {key: parameters[key] for key in parameters if key != "suffix"}
+
+
+def _maskless(tools: list[Any]) -> list[Any]:
+    """Drop the pictures that definitions of tools hold: those that say where to paint."""
+    return [_painting(tool) for tool in tools]
+
+
+def _painting(tool: Any) -> Any:
+    own = whole(tool)
+    return {name: own[name] for name in own if name != MASK} if MASK in own else tool
 
 
 _REASON: dict[str, Reduce] = {"finish_reason": word}
@@ -337,6 +289,7 @@ def _undefined(part: Part) -> Part:
 
 
 PICTURES = frozenset({"image"})
+MASK = "input_image_mask"
 # The kinds of parts that hold no picture.
 WORDS = frozenset({"text", "refusal", "audio", "reasoning"})
 
@@ -348,6 +301,7 @@ PLACES: dict[str, dict[str, Reduce]] = {
         "prompts": _gone,
         "embeddings": _wordless,
         "tools": _gone,
+        **_LINKED,
         **_QUOTES,
     },
     "outputs": {
@@ -357,6 +311,8 @@ PLACES: dict[str, dict[str, Reduce]] = {
         "output_messages": _speechless,
         "choices": _REDUCED["choices"],
         "embeddings": _vectorless,
+        **_LINKED,
+        **_ENDED,
         **_QUOTES,
     },
     "input_messages": {
@@ -376,8 +332,13 @@ PLACES: dict[str, dict[str, Reduce]] = {
         **_SENT,
     },
     "output_text": {"output_messages": _texts, "choices": _REDUCED["choices"], **_RECEIVED},
-    "input_images": {"input_messages": _pictures, "parameters": _without(_SAID), **_SENT},
-    "llm_invocation_parameters": {"parameters": _gone, **_SENT},
+    "input_images": {
+        "input_messages": _pictures,
+        "tools": _maskless,
+        "parameters": _without(_SAID),
+        **_SENT,
+    },
+    "llm_invocation_parameters": {"parameters": _gone, **_LINKED, **_SENT},
     "prompts": {"prompts": _gone, "parameters": _endless},
     "choices": {"choices": _REDUCED["choices"]},
     "embeddings_text": {"embeddings": _wordless},

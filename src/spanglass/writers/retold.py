@@ -3,8 +3,23 @@
 from dataclasses import fields
 from typing import Any
 
+from spanglass.credentials import REDACTED
 from spanglass.plain import encode
 from spanglass.record import Choice, Message, Part, Record, ToolCall
+
+
+def retell(record: Record, sent: str | None, received: str | None) -> None:
+    """Tell what was sent and received anew, where it was known and is not any more."""
+    if sent is not None and record.input_value is None:
+        record.input_value = input_of(record)
+        record.input_mime = "application/json"
+        if record.input_value is None:
+            record.input_value, record.input_mime = REDACTED, "text/plain"
+    if received is not None and record.output_value is None:
+        record.output_value = output_of(record)
+        record.output_mime = "application/json"
+        if record.output_value is None:
+            record.output_value, record.output_mime = REDACTED, "text/plain"
 
 
 def input_of(record: Record) -> str | None:
