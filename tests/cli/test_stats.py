@@ -172,7 +172,7 @@ def test_percentile(count: int, percent: int, expected: float | None) -> None:
 
 
 def test_a_program_that_writes_gen_ai_alone(tmp_path: Path) -> None:
-    """Calls count as well where they are told in OpenTelemetry's words only; who looks at one is none without tokens."""
+    """Calls count where they are told in OpenTelemetry's words only; a look at one does where it tells tokens."""
     told = {
         "gen_ai.operation.name": "chat",
         "gen_ai.request.model": "gpt-4o-mini",
@@ -183,8 +183,10 @@ def test_a_program_that_writes_gen_ai_alone(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     looked = {"gen_ai.operation.name": "fetch_response", "gen_ai.response.model": "gpt-4o-mini-2024-07-18"}
     counted = {**looked, "gen_ai.usage.input_tokens": 5}
-    spans = (("chat gpt-4o-mini", told), ("fetch_response", looked), ("fetch_response", counted))
-    path.write_text("".join(made(n, name, what) for n, (name, what) in enumerate(spans, 1)), "utf-8")
+    path.write_text(
+        made(1, "chat gpt-4o-mini", told) + made(2, "fetch_response", looked) + made(3, "fetch_response", counted),
+        "utf-8",
+    )
 
     lines = [line for line in run("stats", path).stdout.splitlines() if line.startswith("total")]
 

@@ -74,9 +74,11 @@ def span(changes: Mapping[str, Any], when: datetime = AUTUMN) -> ReadableSpan:
         ({"llm.provider": "mistralai", "llm.response.model_name": "mistral-large-2512"}, "0.00065"),
         ({STATUS: "completed", MADE: "weather"}, "0.00021"),
         ({STATUS: "completed", SENT: "web_search"}, "0.00021"),
+        ({MADE: "web_search"}, "0.00021"),
     ],
     ids=["plain", "cached", "reasoning", "default tier", "priority", "automatic tier", "parameters cut short",
-         "fine-tuned", "audio", "embedding", "embeddings", "another provider", "a response", "a search before"],
+         "fine-tuned", "audio", "embedding", "embeddings", "another provider", "a response", "a search before",
+         "a tool of a program's"],
 )  # fmt: skip
 def test_known(changes: dict[str, Any], expected: str) -> None:
     """What was told in full, of a model that has prices, has a cost in US dollars."""
@@ -123,6 +125,20 @@ def test_the_day_of_the_call() -> None:
                 "llm.response.model_name": None,
                 "embedding.model_name": "text-embedding-3-small",
                 "server.address": "gateway.example.com",
+                "llm.token_count.completion": None,
+                "llm.token_count.total": 1000,
+            },
+            AUTUMN,
+        ),
+        (
+            {
+                "openinference.span.kind": "EMBEDDING",
+                "llm.provider": None,
+                "llm.response.model_name": None,
+                "embedding.model_name": "text-embedding-3-small",
+                "server.address": None,
+                "llm.token_count.completion": None,
+                "llm.token_count.total": 1000,
             },
             AUTUMN,
         ),
@@ -139,12 +155,21 @@ def test_the_day_of_the_call() -> None:
     ids=["no provider", "a gateway", "Azure", "fees", "another's model", "another's price", "a region", "no model told",
          "an unknown model", "an unknown fine-tuned model", "a search", "audio without a price", "no prompt",
          "no completion", "estimated", "below zero", "another total", "more cached than sent", "cached audio",
-         "another's cache", "a tier", "a hosted search", "another's embeddings", "told once more",
+         "another's cache", "a tier", "a hosted search", "another's embeddings",
+         "embeddings of whom", "told once more",
          "a tier on a day", "a tier asked for"],
 )  # fmt: skip
 def test_not_known(changes: dict[str, Any], when: datetime) -> None:
     """Where anything would have to be guessed there is no cost."""
     assert cost(span(changes, when)) is None
+
+
+@pytest.mark.parametrize("name", ["Response", "RetrieveResponse"])
+def test_fees_where_no_status_is_told(name: str) -> None:
+    """A search is known by the span's name as well, where the program writes OpenInference's names alone."""
+    told = span({MADE: "web_search"}).attributes
+
+    assert cost(ReadableSpan(name, attributes=told, start_time=span({}).start_time)) is None
 
 
 def test_of_no_call() -> None:

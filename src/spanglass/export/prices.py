@@ -36,6 +36,7 @@ HOST: Final = "api.openai.com"  # OpenAI's others keep data in a region, at pric
 FEE: Final = "search"  # in the name of a model that searches, or researches: each search has its fee, and none is told
 # The provider's own tools that it charges for by the piece, by name: a program's own tool may have the same one.
 HOSTED: Final = frozenset({"web_search", "file_search", "code_interpreter", "image_generation", "shell"})
+RESPONSES: Final = ("Response", "RetrieveResponse", "CancelResponse")  # spans that may tell no status
 MADE: Final = f"{oi.LLM_OUTPUT_MESSAGES}."
 STANDARD: Final = (None, "auto", "default")  # service tiers
 
@@ -63,7 +64,7 @@ def cost(span: ReadableSpan) -> Decimal | None:
     provider = PROVIDERS.get(str(attributes.get(oi.LLM_PROVIDER) or _embedder(attributes)))
     model = attributes.get(oi.LLM_RESPONSE_MODEL_NAME, attributes.get(oi.EMBEDDING_MODEL_NAME))
     usage = _usage(attributes)
-    if provider is None or not isinstance(model, str) or FEE in model or usage is None or _has_fees(attributes):
+    if provider is None or not isinstance(model, str) or FEE in model or usage is None or _has_fees(span, attributes):
         return None
     if provider == "openai" and attributes.get(otel.SERVER_ADDRESS, HOST) != HOST:
         return None
@@ -83,9 +84,9 @@ def _embedder(attributes: Attributes) -> str | None:
     return "openai" if embeds and attributes.get(otel.SERVER_ADDRESS) == HOST else None
 
 
-def _has_fees(attributes: Attributes) -> bool:
+def _has_fees(span: ReadableSpan, attributes: Attributes) -> bool:
     """Tell whether a response was made with tools of the provider's that cost beside the tokens."""
-    if own.SPANGLASS_RESPONSE_STATUS not in attributes:
+    if own.SPANGLASS_RESPONSE_STATUS not in attributes and span.name not in RESPONSES:
         return False
     called = (name for name in attributes if name.startswith(MADE) and name.endswith(oi.TOOL_CALL_FUNCTION_NAME))
     return any(attributes[name] in HOSTED for name in called)
