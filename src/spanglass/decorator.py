@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeVar, overload
 from opentelemetry.context import get_current
 
 from spanglass.calls import tracing
-from spanglass.calls.suppressed import suppressed
+from spanglass.calls.suppressed import OLDER, SUPPRESSED
 from spanglass.calls.work import UNTRACED, Stepping, Steps, Untraced, Work, begin, stepping
 from spanglass.context import said, with_said
 from spanglass.guard import foreign, guard
@@ -158,7 +158,9 @@ def _begin(  # noqa: PLR0913, PLR0917 - of the plan, the function and the call
     """Begin a run."""
     with guard:
         chosen = tracing.current or tracing.usual()
-        if chosen is None or suppressed(get_current()):
+        around = get_current()
+        # As `suppressed` does, free of a call.
+        if chosen is None or (around.get(SUPPRESSED)) or (around.get(OLDER)):
             return UNTRACED
         context = with_said(plan.said)
         record = Record(name, plan.kind, "")
