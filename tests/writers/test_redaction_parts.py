@@ -8,6 +8,7 @@ import pytest
 
 from flavours import Flavour
 from spanglass import Record
+from spanglass.credentials import REDACTED
 from spanglass.testing import OpenAIServer, Reply, Stream, captured_spans, embeddings, text_chunks, text_completion
 
 CONVENTIONS = ("openinference", "spanglass", "gen_ai")
@@ -154,3 +155,35 @@ def test_odd_server(option: str, body: Any, flavour: Flavour, server: OpenAIServ
         flavour.wait(raw.create(model="m", input="text sent", encoding_format="float"))
 
     assert {"text sent"} == left(flavour, server, call, EMBEDDED, hide=[option])
+
+
+NAMES = (
+    "input.value",
+    "output.value",
+    "llm.prompts.0.prompt.text",
+    "llm.choices.0.completion.text",
+    "llm.finish_reason",
+)
+CHOICE = ["choice received", "stop"]
+
+
+@pytest.mark.parametrize(
+    ("hide", "values", "parts"),
+    [
+        (["prompts"], [False, False], [None, *CHOICE]),
+        (["inputs"], [True, False], [None, *CHOICE]),
+        (["inputs", "prompts"], [True, False], [None, *CHOICE]),
+        (["outputs", "choices"], [False, True], ["prompt sent", REDACTED, "stop"]),
+    ],
+    ids=["prompts", "inputs", "inputs and prompts", "outputs and choices"],
+)
+def test_what_stays(
+    hide: list[str], values: list[bool], parts: list[str | None], flavour: Flavour, server: OpenAIServer
+) -> None:
+    """Choices stay where prompts are hidden; the whole of a side is a mark, even with a part of it named."""
+    with captured_spans(hide=hide) as captured:
+        TEXT(flavour, server)
+    told = dict(captured.spans[0].attributes or {})
+
+    found = [told.get(name) for name in NAMES]
+    assert (values, parts) == ([value == REDACTED for value in found[:2]], found[2:])
