@@ -52,7 +52,11 @@ NAMES = (
     "beta.Responses.retrieve, beta.AsyncResponses.retrieve, Responses.cancel, AsyncResponses.cancel, "
     "beta.Responses.cancel, beta.AsyncResponses.cancel, responses.InputTokens.count, "
     "responses.AsyncInputTokens.count, beta.responses.InputTokens.count, beta.responses.AsyncInputTokens.count, "
-    "chat.Completions.stream, chat.AsyncCompletions.stream, Responses.stream, AsyncResponses.stream"
+    "chat.Completions.stream, chat.AsyncCompletions.stream, Responses.stream, AsyncResponses.stream, "
+    "ResponsesToolRunner._execute_function, AsyncResponsesToolRunner._execute_function, ComputerToolset._dispatch, "
+    "AsyncComputerToolset._dispatch, BrowserToolset._dispatch, AsyncBrowserToolset._dispatch, _Run.candidates, "
+    "ResponsesToolRunner.iterate, AsyncResponsesToolRunner.iterate, ComputerToolset.run, AsyncComputerToolset.run, "
+    "DecisionsToolRunner.run, AsyncDecisionsToolRunner.run, ToolDispatcher.dispatch, AsyncToolDispatcher.dispatch"
 )
 SETTINGS = {
     "conventions": "openinference, spanglass (default)",
