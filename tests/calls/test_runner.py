@@ -454,7 +454,7 @@ def test_odd_name(captured: CapturedSpans) -> None:
     assert ["we\ufffdather\ufffd"] * 2 == [span.name, (span.attributes or {})["tool.name"]]
 
 
-@pytest.mark.parametrize("key", ["suppress_instrumentation", SUPPRESSED])
+@pytest.mark.parametrize("key", ["suppress_instrumentation", SUPPRESSED], ids=["older", "newer"])
 def test_suppressed_by_its_key(key: str, captured: CapturedSpans) -> None:
     """Either of OpenTelemetry's keys suppresses a tool's span, and that of a function."""
     token = attach(set_value(key, value=True))
