@@ -201,10 +201,14 @@ async def _each(stream: Any, leaves: Callable[[Any], bool], *, entered: bool) ->
 
 
 async def _collect() -> None:
-    gc.collect()
-    await asyncio.sleep(0)
-    # The loop closes the async generators that were collected, each in a task of its own.
-    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+    """Collect until nothing comes of it: a generator that is closed may leave another to the collector."""
+    while True:
+        gc.collect()
+        await asyncio.sleep(0)
+        # The loop closes the async generators that were collected, each in a task of its own.
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if not others:
+            return
         await asyncio.wait(others)
 
 
