@@ -1,5 +1,7 @@
 """What the SDK has around a call of the model: each call is one span, whichever of it the program uses."""
 
+import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -58,10 +60,18 @@ def polled(flavour: Flavour, _server: OpenAIServer, client: Any) -> Any:
     return flavour.wait(files.create_and_poll("file-1", vector_store_id="vs_1", poll_interval_ms=1))
 
 
+def resumed(flavour: Flavour, _server: OpenAIServer, client: Any) -> Any:
+    """Read the stream of a response that was made before; skip the test where this SDK does not."""
+    if "response_id" not in inspect.signature(client.responses.stream).parameters:
+        pytest.skip("this SDK streams no response that was made before")
+    return read(flavour, client.responses.stream(response_id="resp_1"))
+
+
 def run_polled(flavour: Flavour, _server: OpenAIServer, client: Any) -> Any:
     """Run an assistant and wait until it has ended."""
     runs = client.beta.threads.runs
-    with pytest.warns(DeprecationWarning, match="deprecated"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer SDKs say so of assistants
         return flavour.wait(runs.create_and_poll(thread_id="t_1", assistant_id="a_1", poll_interval_ms=1))
 
 
@@ -99,7 +109,7 @@ USES = {
     ),
     "responses.stream of one made": Use(
         "responses.stream",
-        lambda flavour, _, client: read(flavour, client.responses.stream(response_id="resp_1")),
+        resumed,
         ["RetrieveResponse"],
         (Stream(response_events(), done=False),),
     ),

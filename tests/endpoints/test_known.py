@@ -161,9 +161,14 @@ TABLES: dict[str, Known] = {
     "content parts": Known(
         under([*RESULTS, *INPUTS, *LISTED], "content", "output", "outputs", "summary"),
         PARTS,
-        others=frozenset({"image_url", "input_audio", "file", "output_audio"}),  # of chats, and of what is spoken
+        # Of chats, of what is spoken, and of older SDKs.
+        others=frozenset({"image_url", "input_audio", "file", "output_audio", "reasoning_summary"}),
     ),
-    "tools": Known(types(TOOLS_SENT) | types(TOOLS_TOLD) | under([*RESULTS, *INPUTS], "tools"), TOOLS),
+    "tools": Known(
+        types(TOOLS_SENT) | types(TOOLS_TOLD) | under([*RESULTS, *INPUTS], "tools"),
+        TOOLS,
+        others=frozenset({"computer-preview"}),  # of older SDKs
+    ),
     "environments of a shell": Known(
         under([*RESULTS, *INPUTS], "environment"), {"container_reference"}, {"local": "the program runs it"}
     ),
@@ -172,7 +177,12 @@ TABLES: dict[str, Known] = {
         {"client"},
         {"server": "the provider runs it, as it does where nothing is said"},
     ),
-    "events": Known(types(EVENTS), MERGED, EVENTS_LEFT),
+    "events": Known(
+        types(EVENTS),
+        MERGED,
+        EVENTS_LEFT,
+        frozenset(f"response.code_interpreter_call.code.{state}" for state in ("delta", "done")),  # of older SDKs
+    ),
     "fields of a response": Known(
         (held(RESPONSE) | held(BETA_RESPONSE)) - PARAMETERS.difference(RESPONSE_READ, RESPONSE_LEFT),
         RESPONSE_READ,

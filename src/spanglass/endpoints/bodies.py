@@ -182,6 +182,7 @@ _ECHOED: dict[str, Callable[[Any], Any]] = {**_CLEANED, "output": _messages, "er
 # By their types. What is not here may hold anything; in the schemas of these a property may be named as a secret is.
 TOOLS: dict[str, Callable[[Any], Any] | None] = {
     **dict.fromkeys(("function", "custom", "tool_search", "file_search", "computer", "computer_use_preview")),
+    "computer-preview": None,  # of SDKs before 1.70
     **dict.fromkeys(("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")),
     **dict.fromkeys(("apply_patch", "local_shell", "programmatic_tool_calling")),
     **dict.fromkeys(("mcp", "code_interpreter", "shell"), _unknown),

@@ -241,6 +241,7 @@ GATHERED = {
     "response.custom_tool_call_input": Gathered("custom_tool_call", "input"),
     "response.mcp_call_arguments": Gathered("mcp_call", "arguments"),
     "response.code_interpreter_call_code": Gathered("code_interpreter_call", "code"),
+    "response.code_interpreter_call.code": Gathered("code_interpreter_call", "code"),  # as older SDKs spell it
 }
 SHELL = Gathered("shell_call", "action")
 SHELL_OUTPUT = Gathered("shell_call_output", "output")

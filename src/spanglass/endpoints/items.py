@@ -100,7 +100,7 @@ def _file(raw: Raw) -> Part:
 
 PARTS: dict[str, Callable[[Raw], Part]] = {
     **chat.PARTS,  # as frameworks write them that know both
-    **dict.fromkeys(("input_text", "output_text", "reasoning_text", "summary_text"), _text),
+    **dict.fromkeys(("input_text", "output_text", "reasoning_text", "summary_text", "reasoning_summary"), _text),
     "input_image": _image,
     "computer_screenshot": _image,
     "input_file": _file,

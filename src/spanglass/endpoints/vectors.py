@@ -89,7 +89,8 @@ def take_vectors(record: Record, response: Any) -> Mapping[str, Any] | None:
             record.dimensions = count if record.vectors == 1 else record.dimensions
         room -= count
         embeddings[places[number]].vector = vector
-    return {**{key: raw[key] for key in raw if key != HELD}, "data": told}
+    # Some SDKs keep notes of their own among the fields of a model.
+    return {**{key: raw[key] for key in raw if key != HELD and key[:1] != "_"}, "data": told}
 
 
 def _places(rows: list[Mapping[str, Any]], inputs: int) -> list[int]:
