@@ -22,7 +22,7 @@ FLOORS = (
     ("instrumentor", "client", "decorator", "context", "projects"),
 )
 # Beside the floors: they reach the others through public names only.
-BESIDE = ("configure", "export", "dashboard", "cli", "testing")
+BESIDE = ("configure", "export", "reading", "dashboard", "cli", "testing")
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 
 # Where broad exceptions are caught, how many times, and why.

@@ -11,12 +11,12 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.cli import responses
-from spanglass.cli.conversation import received, sent, tools
-from spanglass.cli.traces import failed, text
 from spanglass.credentials import REDACTED
 from spanglass.endpoints.shapes import items
 from spanglass.export.notes import COMPLETE
 from spanglass.plain import fields
+from spanglass.reading.conversation import received, sent, tools
+from spanglass.reading.spans import failed, text
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import spanglass as own
 

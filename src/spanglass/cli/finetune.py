@@ -12,11 +12,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.cli.examples import BEGINNING, SAME, digests, examples
 from spanglass.cli.output import opened
-from spanglass.cli.traces import check_is_file, in_framework, is_call, looks, spans_of, stop, text, trace_of
+from spanglass.cli.traces import check_is_file, spans_of, stop
 from spanglass.endpoints.responses import COMPACT
 from spanglass.export.jsonl import expanded
 from spanglass.export.notes import id_of, parent_of
 from spanglass.export.words import counted
+from spanglass.reading.spans import in_framework, is_call, looks, text, trace_of
 from spanglass.semconv import openinference as oi
 
 FORMAT: Final = "openai-finetune"

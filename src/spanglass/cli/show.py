@@ -17,8 +17,9 @@ from rich.tree import Tree
 
 from spanglass.cli.output import draw
 from spanglass.cli.steps import Line, Step, step
-from spanglass.cli.traces import NANOSECONDS, Outline, check_is_file, gathered, outlines, spans_of, stop
+from spanglass.cli.traces import Outline, check_is_file, gathered, outlines, spans_of, stop
 from spanglass.export.words import duration
+from spanglass.reading.spans import NANOSECONDS
 
 DEEPEST: Final = 10  # levels of indentation, which leave half of 80 columns
 NARROWEST: Final = 16

@@ -17,7 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from spanglass.cli.output import draw
-from spanglass.cli.traces import (
+from spanglass.cli.traces import spans_of
+from spanglass.export.notes import id_of, parent_of
+from spanglass.export.prices import cost
+from spanglass.export.words import dollars, duration, one_line
+from spanglass.reading.spans import (
     CACHED,
     MODEL,
     TOKENS_IN,
@@ -29,13 +33,9 @@ from spanglass.cli.traces import (
     is_ours,
     number,
     seconds,
-    spans_of,
     text,
     trace_of,
 )
-from spanglass.export.notes import id_of, parent_of
-from spanglass.export.prices import cost
-from spanglass.export.words import dollars, duration, one_line
 from spanglass.semconv import gen_ai, openinference
 from spanglass.semconv import spanglass as own
 

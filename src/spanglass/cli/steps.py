@@ -1,8 +1,6 @@
 """One span as the lines that a person reads of it."""
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -10,8 +8,11 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id, format_trace_id
 
-from spanglass.cli.conversation import completions, embedded, prompts, received, sent, tools, vectors
-from spanglass.cli.traces import (
+from spanglass.export.notes import id_of, parent_of, status_of
+from spanglass.export.prices import cost
+from spanglass.export.words import counted, dollars, duration, lines, one_line
+from spanglass.reading.conversation import all_sent, completions, embedded, prompts, received, sent, tools, vectors
+from spanglass.reading.spans import (
     CACHED,
     MODEL,
     TOKENS_IN,
@@ -25,20 +26,13 @@ from spanglass.cli.traces import (
     text,
     times,
 )
-from spanglass.endpoints import chat, responses
-from spanglass.export.notes import id_of, parent_of, status_of
-from spanglass.export.prices import cost
-from spanglass.export.words import counted, dollars, duration, lines, one_line
-from spanglass.plain import fields
-from spanglass.record import Message, Part, Record
+from spanglass.record import Message, Part
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
 from spanglass.writers.budget import FOLDED
 
 LAST: Final = 4  # messages sent that are shown of a call, where not all are
-BODIES: Final = {"messages": chat.ENDPOINT, "input": responses.CREATE}
-"""What reads a body that has this."""
 TOLD: Final = (
     (own.SPANGLASS_USAGE_TOLD_PROMPT_TOKENS, "in"),
     (own.SPANGLASS_USAGE_TOLD_COMPLETION_TOKENS, "out"),
@@ -245,7 +239,7 @@ def _conversation(span: ReadableSpan, *, whole: bool) -> Iterator[Line]:
             yield from _said("parameters", parameters, whole=True)
         for tool in tools(span):
             yield from _said("tool offered", tool, whole=True)
-    messages = (_all_sent(span) if whole else sent(span)) or prompts(span)
+    messages = (all_sent(span) if whole else sent(span)) or prompts(span)
     if not whole and len(messages) > LAST:
         yield Line(_before(messages[:-LAST]))
         messages = messages[-LAST:]
@@ -259,21 +253,6 @@ def _before(messages: Sequence[Message]) -> str:
     """Say how many messages are not shown; one that stands for those that were folded says so."""
     listed = sum(message.role != FOLDED for message in messages)
     return f"... {'more than ' if listed < len(messages) else ''}{counted(listed, 'message')} before"
-
-
-def _all_sent(span: ReadableSpan) -> list[Message]:
-    """Return the messages that were sent, those too that were folded to keep within the span's limit."""
-    messages = sent(span)
-    if all(message.role != FOLDED for message in messages):
-        return messages
-    # Where it was cut, or has another shape, the messages are as the span lists them.
-    with suppress(ValueError, TypeError, RecursionError):
-        body = fields(json.loads(text(span, oi.INPUT_VALUE) or ""))
-        for name in BODIES.keys() & body.keys():
-            record = Record("", "", "")
-            BODIES[name].read_request(record, body, None)
-            return record.input_messages or messages
-    return messages
 
 
 def _label(message: Message) -> str:

@@ -1,14 +1,23 @@
 """The messages that the attributes of a span hold, in the words of a record."""
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from spanglass.endpoints import chat, responses
 from spanglass.endpoints.shapes import items
-from spanglass.record import Message, Part, ToolCall
+from spanglass.plain import fields
+from spanglass.reading.spans import text
+from spanglass.record import Message, Part, Record, ToolCall
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import spanglass as own_names
+from spanglass.writers.budget import FOLDED
+
+BODIES: Final = {"messages": chat.ENDPOINT, "input": responses.CREATE}
+"""What reads a body that has this."""
 
 T = TypeVar("T", Message, ToolCall, Part)
 
@@ -44,6 +53,21 @@ PART: Final = {
 def sent(span: ReadableSpan) -> list[Message]:
     """Return the messages that were sent, as far as the span lists them."""
     return _messages(span, oi.LLM_INPUT_MESSAGES)
+
+
+def all_sent(span: ReadableSpan) -> list[Message]:
+    """Return the messages that were sent, those too that were folded to keep within the span's limit."""
+    messages = sent(span)
+    if all(message.role != FOLDED for message in messages):
+        return messages
+    # Where it was cut, or has another shape, the messages are as the span lists them.
+    with suppress(ValueError, TypeError, RecursionError):
+        body = fields(json.loads(text(span, oi.INPUT_VALUE) or ""))
+        for name in BODIES.keys() & body.keys():
+            record = Record("", "", "")
+            BODIES[name].read_request(record, body, None)
+            return record.input_messages or messages
+    return messages
 
 
 def received(span: ReadableSpan) -> list[Message]:
