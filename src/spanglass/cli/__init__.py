@@ -9,6 +9,7 @@ INTERRUPTED: Final = 130
 """The exit status of what is ended by Ctrl-C."""
 
 COMMANDS: Final = {
+    "dashboard": "spanglass.cli.dashboard",
     "demo": "spanglass.cli.demo",
     "doctor": "spanglass.cli.doctor",
     "export": "spanglass.cli.finetune",

@@ -23,6 +23,7 @@ from spanglass.export.prices import cost
 from spanglass.export.words import dollars, duration, one_line
 from spanglass.reading.spans import (
     CACHED,
+    FIRST_CHUNK,
     MODEL,
     TOKENS_IN,
     TOKENS_OUT,
@@ -36,7 +37,7 @@ from spanglass.reading.spans import (
     text,
     trace_of,
 )
-from spanglass.semconv import gen_ai, openinference
+from spanglass.semconv import openinference
 from spanglass.semconv import spanglass as own
 
 QUANTILES: Final = (50, 95, 99)
@@ -45,7 +46,6 @@ KIND: Final = openinference.OPENINFERENCE_SPAN_KIND
 # What calls are taken for that others have recorded.
 CHAT: Final = "ChatCompletion"
 OTHERS: Final = {"EMBEDDING": "CreateEmbeddings"}
-FIRST_CHUNK: Final = (own.SPANGLASS_STREAM_TIME_TO_FIRST_CHUNK, gen_ai.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ CACHED: Final = (
     gen_ai.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
 )
 
+SESSION: Final = (openinference.SESSION_ID, gen_ai.GEN_AI_CONVERSATION_ID)
+FIRST_CHUNK: Final = (own.SPANGLASS_STREAM_TIME_TO_FIRST_CHUNK, gen_ai.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)
+
 LOOKS: Final = frozenset(
     name
     for endpoint in (responses.RETRIEVE, responses.CANCEL, responses.COUNT)

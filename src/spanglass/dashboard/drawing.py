@@ -1,0 +1,52 @@
+"""The templates of the pages, and how values are written in them."""
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from spanglass.export.words import counted, dollars, duration, one_line
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+LIVE: Final = "x-spanglass-live"
+"""The header of a page that asks for its own changed part."""
+
+ENVIRONMENT: Final = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _when(nanoseconds: int) -> str:
+    """Return a time as the `datetime` of an element, which the browser writes in its own zone."""
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9, timezone.utc).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+FILTERS: Final[dict[str, Any]] = {
+    "counted": counted,
+    "dollars": dollars,
+    "duration": duration,
+    "one_line": one_line,
+    "when": _when,
+}
+ENVIRONMENT.filters.update(FILTERS)
+
+
+def page(request: Request, template: str, state: str, **values: Any) -> Response:
+    """Return a page, or to a page that asks for what is new its `<main>`, unless its state is what it has."""
+    tag = f'"{state}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": LIVE}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    layout = "live.html" if request.headers.get(LIVE) else "layout.html"
+    text = ENVIRONMENT.get_template(template).render(layout=layout, request=request, **values)
+    return HTMLResponse(text, headers=headers)
