@@ -4,6 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from spanglass.dashboard.detail import detail
 from spanglass.dashboard.drawing import page
 from spanglass.dashboard.store import Store
 
@@ -16,4 +17,4 @@ def trace(request: Request) -> Response:
     spans = store.trace(request.path_params["trace_id"], MOST)
     if not spans:
         raise HTTPException(404, "There is no such trace.")
-    return page(request, "trace.html", str(len(spans)), spans=spans)
+    return page(request, "trace.html", str(len(spans)), spans=spans, detail=detail(spans[0], spans))
