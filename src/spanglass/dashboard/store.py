@@ -4,7 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -144,15 +144,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Generator[sqlite3.Cursor]:
     """Commit what is done in the block, or none of it."""
-    cursor = connection.cursor()
-    cursor.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
+        cursor = connection.execute("BEGIN IMMEDIATE")
         yield cursor
-        cursor.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):  # SQLite may have done so by itself
-            cursor.execute("ROLLBACK")
-        raise
 
 
 def _add(cursor: sqlite3.Cursor, entry: Entry) -> bool:
