@@ -18,6 +18,9 @@ SEPARATOR: Final = "\x1f"
 LONGEST: Final = 256
 """Characters of the longest value that a filter by attribute finds."""
 
+LATEST: Final = 2**63 - 1
+"""What a column of SQLite holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -45,7 +48,7 @@ def entry(span: ReadableSpan) -> Entry:
     if not trace_of(span) or not id_of(span):
         message = "a trace id has 16 bytes and a span id has 8, not all of them zero"
         raise ValueError(message)
-    start, end = times(span)
+    start, end = (min(time, LATEST) for time in times(span))
     (line,) = lines([span])
     texts = [*_texts(span)]
     pairs = [f"{name}={value}" for name, value in _pairs(span)]
@@ -56,8 +59,8 @@ def entry(span: ReadableSpan) -> Entry:
         end=end,
         failed=failed(span) and not is_attempt(span),
         retried=retried(span),
-        project=resource_text(span, oi.OPENINFERENCE_PROJECT_NAME) or resource_text(span, otel.SERVICE_NAME),
-        session=text(span, *SESSION),
+        project=_whole(resource_text(span, oi.OPENINFERENCE_PROJECT_NAME) or resource_text(span, otel.SERVICE_NAME)),
+        session=_whole(text(span, *SESSION)),
         line=line,
         text=_joined(texts),
         pairs=_joined(pairs),
@@ -72,6 +75,11 @@ def pair(name: str, value: str) -> str:
 def folded(said: str) -> str:
     """Return a text as it is searched for, and as it stands in an entry: in no case, and of whole characters."""
     return _folded(said).replace(SEPARATOR, " ")
+
+
+def _whole(said: str | None) -> str | None:
+    """Return a text of whole characters, None where it says nothing."""
+    return said.encode("utf-8", "replace").decode() if said else None
 
 
 def _joined(texts: list[str]) -> str:
