@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from spanglass.dashboard.listing import traces
-from spanglass.dashboard.receiver import take
+from spanglass.dashboard.receiver import Receiver
 from spanglass.dashboard.safety import Access, Safety
 from spanglass.dashboard.store import Store
 from spanglass.dashboard.transcript import session
@@ -23,7 +23,7 @@ STATIC: Final = Path(__file__).with_name("static")
 def application(store: Store, access: Access) -> Starlette:
     """Return what serves the spans of `store`, and adds to them, for those whom `access` lets in."""
     routes = [
-        Route("/v1/traces", take, methods=["POST"], name="take"),
+        Route("/v1/traces", Receiver(store).take, methods=["POST"], name="take"),
         Route("/", traces, name="traces"),
         Route("/traces/{trace_id}", trace, name="trace"),
         Route("/session", session, name="session"),
