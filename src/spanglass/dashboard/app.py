@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from spanglass.dashboard.listing import traces
 from spanglass.dashboard.receiver import Receiver
 from spanglass.dashboard.safety import Access, Safety
+from spanglass.dashboard.sessions import sessions
 from spanglass.dashboard.store import Store
 from spanglass.dashboard.transcript import session
 from spanglass.dashboard.viewing import trace
@@ -26,6 +27,7 @@ def application(store: Store, access: Access) -> Starlette:
         Route("/v1/traces", Receiver(store).take, methods=["POST"], name="take"),
         Route("/", traces, name="traces"),
         Route("/traces/{trace_id}", trace, name="trace"),
+        Route("/sessions", sessions, name="sessions"),
         Route("/session", session, name="session"),
         Route("/health", health, name="health"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),

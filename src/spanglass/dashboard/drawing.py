@@ -48,5 +48,5 @@ def page(request: Request, template: str, state: str, **values: Any) -> Response
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     layout = "live.html" if request.headers.get(LIVE) else "layout.html"
-    text = ENVIRONMENT.get_template(template).render(layout=layout, request=request, **values)
+    text = ENVIRONMENT.get_template(template).render(layout=layout, request=request, tag=tag, **values)
     return HTMLResponse(text, headers=headers)
