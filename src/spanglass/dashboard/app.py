@@ -4,14 +4,16 @@ from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from spanglass.dashboard.listing import traces
 from spanglass.dashboard.receiver import Receiver
+from spanglass.dashboard.refusals import crashed, refused
 from spanglass.dashboard.safety import Access, Safety
 from spanglass.dashboard.sessions import sessions
 from spanglass.dashboard.store import Store
@@ -21,7 +23,7 @@ from spanglass.dashboard.viewing import trace
 STATIC: Final = Path(__file__).with_name("static")
 
 
-def application(store: Store, access: Access) -> Starlette:
+def application(store: Store, access: Access) -> ASGIApp:
     """Return what serves the spans of `store`, and adds to them, for those whom `access` lets in."""
     routes = [
         Route("/v1/traces", Receiver(store).take, methods=["POST"], name="take"),
@@ -32,9 +34,9 @@ def application(store: Store, access: Access) -> Starlette:
         Route("/health", health, name="health"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(Safety, access=access)])
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refused, Exception: crashed})
     app.state.store = store
-    return app
+    return Safety(app, access)  # around all of it: what Starlette answers to a crash has the headers, too
 
 
 async def health(request: Request) -> Response:  # noqa: ARG001 - as Starlette calls it
