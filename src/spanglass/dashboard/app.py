@@ -18,7 +18,7 @@ from spanglass.dashboard.safety import Access, Safety
 from spanglass.dashboard.sessions import sessions
 from spanglass.dashboard.store import Store
 from spanglass.dashboard.transcript import session
-from spanglass.dashboard.viewing import trace
+from spanglass.dashboard.viewing import download, trace
 
 STATIC: Final = Path(__file__).with_name("static")
 
@@ -28,6 +28,7 @@ def application(store: Store, access: Access) -> ASGIApp:
     routes = [
         Route("/v1/traces", Receiver(store).take, methods=["POST"], name="take"),
         Route("/", traces, name="traces"),
+        Route("/traces/{trace_id}.jsonl", download, name="download"),
         Route("/traces/{trace_id}", trace, name="trace"),
         Route("/sessions", sessions, name="sessions"),
         Route("/session", session, name="session"),
