@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from spanglass.dashboard.texts import visible
 from spanglass.export.words import counted, dollars, duration, one_line
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -36,6 +37,7 @@ FILTERS: Final[dict[str, Any]] = {
     "dollars": dollars,
     "duration": duration,
     "one_line": one_line,
+    "visible": visible,
     "when": _when,
 }
 ENVIRONMENT.filters.update(FILTERS)
