@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from spanglass.dashboard.axis import told
+from spanglass.dashboard.texts import visible
 from spanglass.export.words import counted, dollars, duration, one_line
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -38,6 +39,7 @@ FILTERS: Final[dict[str, Any]] = {
     "duration": duration,
     "one_line": one_line,
     "told": told,
+    "visible": visible,
     "when": _when,
 }
 ENVIRONMENT.filters.update(FILTERS)
