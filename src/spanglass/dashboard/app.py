@@ -10,10 +10,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from spanglass.dashboard.failing import HANDLERS
+from spanglass.dashboard.listed import Lister
 from spanglass.dashboard.listing import traces
 from spanglass.dashboard.receiver import take
 from spanglass.dashboard.safety import Access, Safety
-from spanglass.dashboard.sessions import sessions
+from spanglass.dashboard.sessions import Sessions, sessions
 from spanglass.dashboard.store import Store
 from spanglass.dashboard.transcript import session
 from spanglass.dashboard.viewing import trace
@@ -32,8 +34,10 @@ def application(store: Store, access: Access) -> Starlette:
         Route("/health", health, name="health"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(Safety, access=access)])
+    app = Starlette(routes=routes, middleware=[Middleware(Safety, access=access)], exception_handlers=HANDLERS)
     app.state.store = store
+    app.state.lister = Lister(store)
+    app.state.sessions = Sessions(store, app.state.lister)
     return app
 
 
