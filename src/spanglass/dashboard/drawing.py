@@ -51,7 +51,7 @@ ENVIRONMENT.filters.update(FILTERS)
 def page(request: Request, template: str, state: str, **values: Any) -> Response:
     """Return a page, or to a page that asks for what is new its `<main>`, unless its state is what it has."""
     tag = f'"{state}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": LIVE}
+    headers = {"ETag": tag, "Vary": LIVE}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     layout = "live.html" if request.headers.get(LIVE) else "layout.html"

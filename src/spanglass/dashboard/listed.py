@@ -63,11 +63,12 @@ class Lister:
 
     def listed(self, trace: Trace) -> Listed | None:
         """Return what a row tells; None of a trace that is gone by now."""
-        return self._listed(trace.trace, trace.spans)
+        ((count,),) = self._store.read("SELECT (SELECT spans FROM traces WHERE trace = ?)", (trace.trace,))
+        return None if count is None else self._listed(trace.trace, count)
 
-    def _read(self, trace: str, count: int) -> Listed | None:
+    def _read(self, trace: str, count: object) -> Listed | None:
         spans = self._store.trace(trace, MOST)
-        return listed(spans, whole=count <= MOST) if spans else None
+        return listed(spans, whole=len(spans) == count) if spans else None
 
 
 def listed(spans: Sequence[ReadableSpan], *, whole: bool = True) -> Listed:

@@ -14,13 +14,7 @@ from spanglass.dashboard.searching import Found, Trace, search
 from spanglass.dashboard.store import Store
 
 ROWS: Final = 50
-PROJECTS: Final = """
-WITH RECURSIVE known (name) AS (
-  SELECT min(project) FROM traces
-  UNION ALL SELECT (SELECT min(project) FROM traces WHERE project > name) FROM known WHERE name IS NOT NULL
-) SELECT name FROM known WHERE name IS NOT NULL LIMIT 200
-"""
-"""One look into the index for each name, however many traces there are."""
+PROJECTS: Final = "SELECT DISTINCT project FROM traces WHERE project IS NOT NULL ORDER BY project LIMIT 200"
 
 
 @dataclass(frozen=True, slots=True)

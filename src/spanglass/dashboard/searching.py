@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spanglass.dashboard.filters import Condition, Filters, Place
-from spanglass.dashboard.store import Store
+from spanglass.dashboard.store import Store, Unavailable
 
 PATIENCE: Final = 2.0
 """Seconds that one page may look."""
@@ -18,7 +18,8 @@ STEPS: Final = 20_000
 """Of SQLite's virtual machine, between two looks at the clock."""
 
 # The condition stands among the columns: a row that does not fit tells how far back it was looked.
-WALK: Final = "SELECT trace, start, end, spans, project, session, {fits} FROM traces WHERE {window} {order}"
+# All others are in the index by start.
+WALK: Final = "SELECT trace, start, end, project, session, {fits} FROM traces WHERE {window} {order}"
 ORDER: Final = "ORDER BY start DESC, trace DESC"
 SAID: Final = (
     "EXISTS (SELECT 1 FROM spans CROSS JOIN texts ON texts.id = spans.id WHERE spans.trace = traces.trace AND {sql})"
@@ -27,12 +28,11 @@ SAID: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A trace as its table has it: times are nanoseconds since the epoch, `spans` says how many there are."""
+    """A trace as its table has it: times are nanoseconds since the epoch."""
 
     trace: str
     start: int
     end: int
-    spans: int
     project: str | None
     session: str | None
 
@@ -84,9 +84,9 @@ def search(store: Store, wanted: Filters, most: int, seconds: float = PATIENCE) 
             found += [trace] * fits
             if clock():
                 return Found(found, place, stopped=True)
-    except sqlite3.OperationalError:
+    except sqlite3.Error as error:
         if not clock.over:
-            raise
+            raise Unavailable(str(error)) from error
         return Found(found, place if clock.moved else _following(connection, wanted), stopped=True)
     return Found(found)
 

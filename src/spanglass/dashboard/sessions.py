@@ -33,7 +33,7 @@ OF_SESSION: Final = """
 SELECT count(*), min(start), max(end) FROM traces WHERE trace IN (SELECT trace FROM spans WHERE session = ?)
 """
 LAST: Final = """
-SELECT trace, start, end, spans, project, session FROM traces
+SELECT trace, start, end, project, session FROM traces
 WHERE trace IN (SELECT trace FROM spans WHERE session = ?) ORDER BY start DESC, trace DESC LIMIT 1
 """
 
