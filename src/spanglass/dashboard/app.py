@@ -4,18 +4,18 @@ from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from spanglass.dashboard.listed import Lister
 from spanglass.dashboard.listing import traces
 from spanglass.dashboard.receiver import Receiver
-from spanglass.dashboard.refusals import crashed, refused
+from spanglass.dashboard.refusals import REFUSALS
 from spanglass.dashboard.safety import Access, Safety
-from spanglass.dashboard.sessions import sessions
+from spanglass.dashboard.sessions import Sessions, sessions
 from spanglass.dashboard.store import Store
 from spanglass.dashboard.transcript import session
 from spanglass.dashboard.viewing import download, trace
@@ -35,8 +35,10 @@ def application(store: Store, access: Access) -> ASGIApp:
         Route("/health", health, name="health"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: refused, Exception: crashed})
+    app = Starlette(routes=routes, exception_handlers=REFUSALS)
     app.state.store = store
+    app.state.lister = Lister(store)
+    app.state.sessions = Sessions(store, app.state.lister)
     return Safety(app, access)  # around all of it: what Starlette answers to a crash has the headers, too
 
 

@@ -33,6 +33,12 @@ def _when(nanoseconds: int) -> str:
         return ""
 
 
+def _when_told(nanoseconds: int) -> str:
+    """Return a time as it stands there until the browser has written it in its own zone."""
+    when = _when(nanoseconds)
+    return f"{when[:10]} {when[11:19]} UTC" if when else ""
+
+
 FILTERS: Final[dict[str, Any]] = {
     "counted": counted,
     "dollars": dollars,
@@ -41,6 +47,7 @@ FILTERS: Final[dict[str, Any]] = {
     "told": told,
     "visible": visible,
     "when": _when,
+    "when_told": _when_told,
 }
 ENVIRONMENT.filters.update(FILTERS)
 

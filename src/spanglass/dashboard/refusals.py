@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import ExceptionHandler
 
 from spanglass.dashboard.drawing import ENVIRONMENT
+from spanglass.dashboard.store import Unavailable
 
 
 def refusal(request: Request, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -38,5 +41,17 @@ def crashed(request: Request, error: Exception) -> Response:  # noqa: ARG001 - a
     return refusal(request, 500, "The dashboard has met an error of its own: what it printed says which.")
 
 
-SENTENCES = {404: "There is no such page.", 405: "That cannot be done here."}
+def unavailable(request: Request, error: Exception) -> Response:  # noqa: ARG001 - as Starlette calls it
+    """Return the answer of a page whose spans cannot be read for now."""
+    sentence = "The file with the spans cannot be read for now: try again in a moment."
+    return refusal(request, 503, sentence, {"retry-after": "5"})
+
+
+SENTENCES: Final = {404: "There is no such page.", 405: "That cannot be done here."}
 """Of what Starlette itself refuses."""
+REFUSALS: Final[dict[int | type[Exception], ExceptionHandler]] = {
+    HTTPException: refused,
+    Unavailable: unavailable,
+    Exception: crashed,
+}
+"""What answers in place of a page that has raised."""
