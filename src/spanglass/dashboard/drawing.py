@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from spanglass.dashboard.drawn import drawn
 from spanglass.dashboard.texts import visible
 from spanglass.export.words import counted, dollars, duration, one_line
 
@@ -35,6 +36,7 @@ def _when(nanoseconds: int) -> str:
 FILTERS: Final[dict[str, Any]] = {
     "counted": counted,
     "dollars": dollars,
+    "drawn": drawn,
     "duration": duration,
     "one_line": one_line,
     "visible": visible,
