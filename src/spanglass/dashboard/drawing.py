@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from spanglass.dashboard.axis import told
+from spanglass.dashboard.drawn import drawn
 from spanglass.dashboard.texts import visible
 from spanglass.export.words import counted, dollars, duration, one_line
 
@@ -42,6 +43,7 @@ def _when_told(nanoseconds: int) -> str:
 FILTERS: Final[dict[str, Any]] = {
     "counted": counted,
     "dollars": dollars,
+    "drawn": drawn,
     "duration": duration,
     "one_line": one_line,
     "told": told,
