@@ -162,7 +162,7 @@ def test_in_a_frame(filled: Dashboard, site: int, browser: Browser, name: str, s
     with visiting(browser, f"http://{name}:{site}") as page:
         page.evaluate(FRAME, filled.url)
 
-        assert shown == page.frames[1].locator("h1").inner_text()
+        assert shown == page.frames[1].locator("h1").inner_text().strip()
 
 
 FOLLOW = """url => {
@@ -211,7 +211,8 @@ def test_the_token_is_asked_for(starting: Callable[[Access], Dashboard], browser
 
 
 INJECT = """() => {
-  document.body.insertAdjacentHTML("beforeend", `<p id="styled" style="color: rgb(1, 2, 3)" onclick="window.ran = 1">x</p>
+  document.body.insertAdjacentHTML("beforeend", `
+    <p id="styled" style="color: rgb(1, 2, 3)" onclick="window.ran = 1">x</p>
     <img src="http://evil.example:1/x.png"><a id="link" href="javascript:window.ran = 2">x</a>
     <iframe srcdoc="<script>parent.ran = 3</script>"></iframe><style>#styled { margin: 77px }</style>`);
   const script = document.createElement("script");
