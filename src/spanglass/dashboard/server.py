@@ -8,6 +8,7 @@ from typing import Final
 import uvicorn
 
 from spanglass.dashboard.app import application
+from spanglass.dashboard.connections import OPTIONS
 from spanglass.dashboard.safety import Access
 from spanglass.dashboard.store import Store
 
@@ -29,6 +30,7 @@ class Server:
             access_log=False,
             lifespan="off",
             server_header=False,
+            **OPTIONS,
             timeout_graceful_shutdown=GRACE,
         )
         self._server = uvicorn.Server(config)

@@ -14,8 +14,9 @@
 //   dialog#keys, data-keys   what ? shows, and a button that shows it too.
 //   data-copy="#id"          a button, hidden without a script, that copies the text of another element.
 //   <time datetime>          is written in local time; data-precise adds milliseconds, data-ago says how long ago it was.
-//   form[data-lean]          leaves its empty fields out of the address; a field of `datetime-local` shows local time
-//                            and sends UTC.
+//   form[data-lean]          a GET form outside of main that says what main shows: sent in place, at once where a box or
+//                            a choice changes, without its empty fields. A field of `datetime-local` shows local time and
+//                            sends UTC; one with data-added is emptied, as main tells what was added.
 //   data-new                 stands for two seconds at a row that has just come.
 "use strict";
 
@@ -279,8 +280,6 @@ async function swap() {
   }
 }
 
-addEventListener("popstate", swap);
-
 async function copy(button) {
   const said = button.textContent;
   try {
@@ -295,20 +294,35 @@ async function copy(button) {
 
 // ---- forms
 
-for (const form of document.querySelectorAll("form[data-lean]")) {
+function prepare(form) {
   for (const field of form.querySelectorAll("input[type=datetime-local][data-utc]")) {
     const when = new Date(field.dataset.utc);
     if (!Number.isNaN(when.getTime())) field.value = `${day(when)}T${two(when.getHours())}:${two(when.getMinutes())}`;
   }
   for (const zone of form.querySelectorAll("[data-zone]")) zone.textContent = "local time";
-  form.addEventListener("formdata", (event) => {
-    for (const field of form.querySelectorAll("input[type=datetime-local]")) {
-      if (field.value) event.formData.set(field.name, `${new Date(field.value).toISOString().slice(0, 16)}Z`);
-    }
-    for (const [name, value] of [...event.formData]) if (!value && event.formData.getAll(name).length === 1) event.formData.delete(name);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    history.pushState(null, "", form.action + query(form));
+    for (const field of form.querySelectorAll("[data-added]")) field.value = ""; // it is among those in force now
+    swap();
   });
-  for (const field of form.querySelectorAll("select, input[type=checkbox]")) field.addEventListener("change", () => form.requestSubmit());
+  form.addEventListener("change", (event) => {
+    if (event.target.matches("select, input[type=checkbox]")) form.requestSubmit();
+  });
 }
+
+function query(form) {
+  const filled = [...new FormData(form)].filter(([, value]) => value.trim());
+  const sent = filled.map(([name, value]) => {
+    const local = form.elements[name].type === "datetime-local";
+    return [name, local ? `${new Date(value).toISOString().slice(0, 16)}Z` : value];
+  });
+  return sent.length ? `?${new URLSearchParams(sent)}` : "";
+}
+
+const forms = [...document.querySelectorAll("form[data-lean]")];
+forms.forEach(prepare);
+addEventListener("popstate", () => (forms.length ? location.reload() : swap())); // its fields are those of another address
 
 dress(document);
 document.addEventListener("visibilitychange", watch);
