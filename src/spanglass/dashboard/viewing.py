@@ -23,6 +23,9 @@ LARGEST: Final = 32 * 2**20
 ROWS: Final = 500
 """Rows of a page."""
 
+KEPT: Final = ("as",)
+"""Of the query, what stays when another span is selected: how texts are shown."""
+
 TRACE: Final = re.compile(r"[0-9a-f]{32}")
 SPAN: Final = re.compile(r"[0-9a-f]{16}")
 PLACE: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
@@ -59,6 +62,7 @@ def trace(request: Request) -> Response:
         read=len(spans),
         count=count,
         orphans=sum(line.orphan for line in waterfall.lines),
+        kept={name: request.query_params[name] for name in KEPT if name in request.query_params},
         earlier=earlier,
         later=later,
     )
