@@ -8,7 +8,7 @@ from made import BEGIN, MS, TRACE, attempt, call, linked, names, retried, span
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
-from spanglass.dashboard.axis import Axis, told
+from spanglass.dashboard.axis import LEAST, Axis, told
 from spanglass.dashboard.bars import MOST_DRAWN, Part, Word
 from spanglass.dashboard.waterfall import Linked, Row, Waterfall, summed
 from spanglass.semconv import gen_ai
@@ -198,6 +198,20 @@ def test_a_gap_of_unknown_place() -> None:
     (row,) = rows([call(1, None, 0, 1000, attributes=names(told_of))])
 
     assert ((Part("first", 20, 0),), Word("", "longest gap 400 ms")) == (row.bar.marks, row.bar.words[-1])
+
+
+@pytest.mark.parametrize(
+    ("first", "drawn"),
+    [
+        (5.0, [Part("waiting", 50, 25, "waiting"), Part("streaming", 75, LEAST)]),
+        (-5.0, [Part("waiting", 50, LEAST), Part("streaming", 50, 25, "stream")]),
+    ],
+)
+def test_a_first_chunk_out_of_its_call(first: float, drawn: list[Part]) -> None:
+    """A call is drawn from its start to its end, even where it says that its first chunk came before or after."""
+    spans = (span(1, None, 0, 2000), call(2, 1, 1000, 1500, attributes=names({"first": first})))
+
+    assert drawn == [*rows(spans)[1].bar.parts]
 
 
 def test_a_first_chunk_of_the_other_convention() -> None:
