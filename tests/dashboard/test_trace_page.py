@@ -69,7 +69,7 @@ def test_a_retried_call(dashboard: Dashboard, captured: CapturedSpans, server: O
     wanted = (
         r"ChatCompletion SUCCESS [\d.]+ ms 2 attempts, [\d.]+ ms backoff",
         r"model gpt-4o-mini tokens 1,200 in \+ 34 out",
-        rf"session a b&c user lin trace {context.trace_id:032x} Copy Download as JSONL",
+        rf"session a b&c user lin trace {context.trace_id:032x} Copy All traces Download as JSONL",
         r"attempt 1 HTTP 429 HTTP · FAILED .* backoff, asked for by the server \(retry-after-ms\) request id req_1",
         r"attempt 2 HTTP 200 HTTP · OK",
     )
@@ -169,12 +169,24 @@ def test_a_page_is_renewed_as_spans_come(dashboard: Dashboard) -> None:
 
 
 def test_an_unfinished_trace(dashboard: Dashboard) -> None:
-    """A trace whose outer spans have not come says so, and which spans lack their parent."""
+    """A trace whose outer spans have not come says so, and which spans lack their parent; it has not failed by that."""
     added(dashboard, retried()[:2])
     text = seen(dashboard.ask(PAGE).text)
 
+    assert "attempt UNFINISHED 600 ms" in text
     assert "2 spans of this trace are in ones that have not come" in text
     assert 2 == text.count("parent has not come")
+
+
+def test_the_name_of_a_trace(dashboard: Dashboard) -> None:
+    """A trace has the name of the span that is in no other, even where another one began before it."""
+    spans = [attempt(2, 9, (0, 1), 503), span(3, 9, 1, 9, "lost"), span(4, None, 2, 9, "root"), call(5, 4, 3, 4)]
+    added(dashboard, spans[:2])
+    names_told = [seen(dashboard.ask(PAGE).text)]
+    added(dashboard, spans[2:])
+    names_told.append(seen(dashboard.ask(PAGE).text))
+
+    assert [True, True] == [f"{name} SUCCESS" in text for name, text in zip(("lost", "root"), names_told, strict=True)]
 
 
 def test_selection(dashboard: Dashboard) -> None:
@@ -212,7 +224,7 @@ def test_many_spans(dashboard: Dashboard) -> None:
         ["Show the 500 before", "Show the next 201"],
         ["Show the 500 before"],
     ] == [re.findall(r"Show the (?:next )?\d+(?: before)?", text) for text in (first, second, last)]
-    assert f'href="?span={1:016x}&amp;from=500"' in first
+    assert f'href="?span={1:016x}&amp;from=500#axis"' in first
     assert 500 == len(rows(dashboard.ask(f"{PAGE}?from=-1").text)) == len(rows(dashboard.ask(f"{PAGE}?from=x").text))
 
 
