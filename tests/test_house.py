@@ -247,8 +247,12 @@ UNUSED = (
     "google.protobuf",
     "grpc",
     "opentelemetry.exporter",
+    "jinja2",
     "multiprocessing",
     "pandas",
+    "sqlite3",
+    "starlette",
+    "uvicorn",
 )
 
 
