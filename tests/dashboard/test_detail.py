@@ -9,7 +9,7 @@ from openai import OpenAI
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext
 from serving import Dashboard
-from told import START, calls, chat, made, part, path_of, says, whole_of
+from showing import START, calls, chat, made, part, path_of, says, whole_of
 
 from spanglass import trace
 from spanglass.dashboard.attributes import groups, warnings

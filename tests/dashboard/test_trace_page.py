@@ -122,7 +122,9 @@ def test_no_such_trace(dashboard: Dashboard, path: str) -> None:
     answer = dashboard.ask(path)
 
     assert HTTPStatus.NOT_FOUND == answer.status
-    assert re.search("This is no trace id: one has|There is no trace of this id|There is no such page", seen(answer.text))
+    assert re.search(
+        "This is no trace id: one has|There is no trace of this id|There is no such page", seen(answer.text)
+    )
 
 
 def test_download(dashboard: Dashboard, tmp_path: Path) -> None:

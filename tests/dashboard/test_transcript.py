@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from serving import Dashboard
-from told import calls, chat, made, part, path_of, says
+from showing import calls, chat, made, part, path_of, says
 
 from spanglass.dashboard.cards import messages
 from spanglass.dashboard.entry import entry
