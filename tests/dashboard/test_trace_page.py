@@ -180,7 +180,7 @@ def test_an_unfinished_trace(dashboard: Dashboard) -> None:
 
 def test_the_name_of_a_trace(dashboard: Dashboard) -> None:
     """A trace has the name of the span that is in no other, even where another one began before it."""
-    spans = [attempt(2, 9, (0, 1), 503), span(3, 9, 1, 9, "lost"), span(4, None, 2, 9, "root"), call(5, 4, 3, 4)]
+    spans = [attempt(2, 9, (0, 1), 200), span(3, 9, 1, 9, "lost"), span(4, None, 2, 9, "root"), call(5, 4, 3, 4)]
     added(dashboard, spans[:2])
     names_told = [seen(dashboard.ask(PAGE).text)]
     added(dashboard, spans[2:])
