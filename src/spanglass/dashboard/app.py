@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from spanglass.dashboard.listing import traces
 from spanglass.dashboard.receiver import Receiver
 from spanglass.dashboard.safety import Access, Safety
-from spanglass.dashboard.store import Store
+from spanglass.dashboard.store import Store, Unavailable
 from spanglass.dashboard.transcript import session
 from spanglass.dashboard.viewing import trace
 
@@ -30,7 +30,9 @@ def application(store: Store, access: Access) -> Starlette:
         Route("/health", health, name="health"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(Safety, access=access)])
+    app = Starlette(
+        routes=routes, middleware=[Middleware(Safety, access=access)], exception_handlers={Unavailable: unavailable}
+    )
     app.state.store = store
     return app
 
@@ -38,3 +40,8 @@ def application(store: Store, access: Access) -> Starlette:
 async def health(request: Request) -> Response:  # noqa: ARG001 - as Starlette calls it
     """Say that there is an answer."""
     return PlainTextResponse("ok\n")
+
+
+async def unavailable(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the same
+    """Say that spans cannot be read for now."""
+    return PlainTextResponse(f"The spans cannot be read for now ({error}).\n", 503, {"Retry-After": "2"})

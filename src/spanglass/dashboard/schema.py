@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +48,8 @@ def made(path: Path) -> None:
     """Make the file and the directories that it is in, where there are none; OSError where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
+        with suppress(FileExistsError):  # which is not opened, as in `is_there`
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, OWNER_ONLY))
     except OSError as error:
         message = f"{path} cannot be opened ({error.strerror}): choose another file to keep spans in."
         raise OSError(message) from None
@@ -56,7 +57,20 @@ def made(path: Path) -> None:
 
 def connected(path: Path) -> sqlite3.Connection:
     """Return a connection that any thread may use, one at a time."""
-    return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    file = f"{path.absolute().as_uri()}?mode=rw"  # one that has been removed is not made anew
+    return sqlite3.connect(file, timeout=PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def is_there(path: Path, file: int) -> bool:
+    """Tell whether what is at this path is still the file of this inode, with something in it: SQLite does not look.
+
+    It is not opened for that: where it is closed again, the system takes away the locks that SQLite has.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return found.st_ino == file and found.st_size > 0
 
 
 def prepare(connection: sqlite3.Connection) -> bool:
