@@ -38,6 +38,7 @@ CREATE TABLE traces (
 ) WITHOUT ROWID;
 CREATE INDEX traces_start ON traces (start, end, failed, retried, project, session);
 CREATE INDEX traces_session ON traces (session, start) WHERE session IS NOT NULL;
+CREATE INDEX traces_project ON traces (project, start);
 CREATE INDEX traces_arrived ON traces (arrived);
 CREATE TABLE state (file TEXT NOT NULL, changes INTEGER NOT NULL);
 INSERT INTO state VALUES (hex(randomblob(4)), 0);
