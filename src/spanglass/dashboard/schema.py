@@ -1,5 +1,6 @@
 """The dashboard's file: its tables, and how it is opened or made."""
 
+import errno
 import os
 import sqlite3
 import time
@@ -49,10 +50,13 @@ def made(path: Path) -> None:
     """Make the file and the directories that it is in, where there are none; OSError where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         with suppress(FileExistsError):  # which is not opened, as in `is_there`
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, OWNER_ONLY))
     except OSError as error:
-        message = f"{path} cannot be opened ({error.strerror}): choose another file to keep spans in."
+        why = os.strerror(errno.ENOTDIR) if isinstance(error, FileExistsError) else error.strerror
+        message = f"{path} cannot be opened ({why}): choose another file to keep spans in."
         raise OSError(message) from None
 
 
@@ -101,12 +105,20 @@ def transaction(connection: sqlite3.Connection) -> Generator[sqlite3.Cursor]:
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:
-    said = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-    return said == [APPLICATION, VERSION]
+    return _marks(connection) == (APPLICATION, VERSION)
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("SELECT count(*) = 0 FROM sqlite_master").fetchone()[0])
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return not tables and _marks(connection) == (0, 0)
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return what a file says of who has made it."""
+    application, version = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
+    )
+    return application, version
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:
