@@ -9,8 +9,8 @@ from spanglass.dashboard.answers import Refused
 
 BODY: Final = 32 * 2**20
 """Bytes of a body, also when it is decompressed. The Collector's limit is 20 MiB, and spanglass itself sends 1 MB."""
-ROOM: Final = 4 * BODY
-"""Bytes of all bodies that have come and are not answered yet."""
+ROOM: Final = 2 * BODY
+"""Bytes of all bodies that have come and are not answered yet: more would wait for longer than a sender does."""
 PLACES: Final = 256
 """Requests that are not answered yet."""
 UNREAD: Final = 8 * BODY
