@@ -1,8 +1,7 @@
 """Who may ask a dashboard for what, by which name, from where."""
 
 import socket
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -12,10 +11,10 @@ from raw import asked
 from serving import Dashboard
 
 from spanglass.dashboard.safety import Access
-from spanglass.dashboard.server import Server
-from spanglass.dashboard.store import Store
 
-pytest_plugins = ["served"]
+pytest_plugins = ["served", "starting"]
+
+Starting = Callable[[Access], Dashboard]
 
 TOKEN = "t0ken.of-this~test"  # noqa: S105 - of this test
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what is tested is who may ask there
@@ -23,27 +22,9 @@ BEARER = f"Authorization: Bearer {TOKEN}"
 
 
 @pytest.fixture
-def served_at(tmp_path: Path) -> Iterator[Callable[[Access], Dashboard]]:
-    """Give what starts dashboards for those that an access lets in."""
-    running: list[tuple[Server, Store]] = []
-
-    def start(access: Access) -> Dashboard:
-        store = Store(tmp_path / f"{len(running)}.db")
-        server = Server(store, access, 0)
-        server.start()
-        running.append((server, store))
-        return Dashboard(f"http://127.0.0.1:{server.port}", store)
-
-    yield start
-    for server, store in running:
-        server.stop()
-        store.close()
-
-
-@pytest.fixture
-def guarded(served_at: Callable[[Access], Dashboard]) -> Dashboard:
+def guarded(starting: Starting) -> Dashboard:
     """Give a dashboard that others may ask, who have the token."""
-    return served_at(Access.at(ANYWHERE, TOKEN))
+    return starting(Access.at(ANYWHERE, TOKEN))
 
 
 @pytest.fixture
@@ -174,9 +155,9 @@ def test_a_page_asks_for_the_token(guarded: Dashboard) -> None:
     assert '<form action="/session">\n<input type="hidden" name="id" value="&#34;&gt;&lt;script&gt;">\n<label>' in page
 
 
-def test_cookies_of_another_dashboard(served_at: Callable[[Access], Dashboard]) -> None:
+def test_cookies_of_another_dashboard(starting: Starting) -> None:
     """The cookie of one dashboard opens no other, though the token be the same."""
-    one, other = (served_at(Access("127.0.0.1", TOKEN)) for _ in range(2))
+    one, other = (starting(Access("127.0.0.1", TOKEN)) for _ in range(2))
     name, proof = asked(one.url, f"/?token={TOKEN}").headers["set-cookie"].partition(";")[0].split("=")
     theirs = f"spanglass-{other.url.rpartition(':')[2]}"
 
@@ -275,12 +256,12 @@ def test_by_which_name_elsewhere(guarded: Dashboard) -> None:
     )
 
 
-def test_by_the_name_it_was_given(served_at: Callable[[Access], Dashboard]) -> None:
+def test_by_the_name_it_was_given(starting: Starting) -> None:
     """The name by which it was told to listen is one of its names."""
     access = Access(ANYWHERE, TOKEN, frozenset({"box.example"}))
 
     assert [401, 421] == [
-        asked(served_at(access).url, host=host).status for host in ("Box.example:3000", "box.example.evil.example")
+        asked(starting(access).url, host=host).status for host in ("Box.example:3000", "box.example.evil.example")
     ]
 
 

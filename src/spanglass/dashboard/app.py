@@ -18,7 +18,8 @@ from spanglass.dashboard.safety import Access, Safety
 from spanglass.dashboard.sessions import Sessions, sessions
 from spanglass.dashboard.store import Store
 from spanglass.dashboard.transcript import session
-from spanglass.dashboard.viewing import trace
+from spanglass.dashboard.viewing import download, trace
+from spanglass.dashboard.wholes import image, raw, text
 
 STATIC: Final = Path(__file__).with_name("static")
 
@@ -28,8 +29,12 @@ def application(store: Store, access: Access) -> ASGIApp:
     routes = [
         Route("/v1/traces", Receiver(store).take, methods=["POST"], name="take"),
         Route("/", traces, name="traces"),
+        Route("/traces/{trace_id}.jsonl", download, name="download"),
         Route("/traces/{trace_id}", trace, name="trace"),
         Route("/sessions", sessions, name="sessions"),
+        Route("/traces/{trace_id}/spans/{span_id}/text", text, name="text"),
+        Route("/traces/{trace_id}/spans/{span_id}/image", image, name="image"),
+        Route("/traces/{trace_id}/spans/{span_id}/raw", raw, name="raw"),
         Route("/session", session, name="session"),
         Route("/health", health, name="health"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),

@@ -43,6 +43,9 @@ DOCUMENTS: Final = frozenset({"document", "frame", "iframe"})
 
 LONGEST_URL: Final = 16 * 2**10
 MOST_HEADERS: Final = 100
+LONGEST_HEADERS: Final = 32 * 2**10
+"""Bytes of all of them."""
+CLOSING: Final = {"Connection": "close"}
 BODY: Final = 60.0
 """Seconds in which the body of a request has to come whole."""
 
@@ -128,7 +131,7 @@ class Safety:
         """
         name = name_of(request.headers.getlist("host"))
         if name is None:
-            return refusal(request, 400, "The request says not once, in one host and port, whom it asks.")
+            return refusal(request, 400, "The request has to name one host in one header.", CLOSING)
         if self._access.knows(name) or self._bears_token(request):
             return None
         return refusal(request, 421, "The dashboard has another name: ask for it by localhost or its IP address.")
@@ -166,11 +169,11 @@ def _malformed(request: Request) -> Response | None:
     scope = request.scope
     if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_URL:
         return refusal(request, 414, "The URL is too long.")
-    if len(scope["headers"]) > MOST_HEADERS:
-        return refusal(request, 431, "The request has too many headers.")
+    headers = scope["headers"]
+    if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > LONGEST_HEADERS:
+        return refusal(request, 431, "The request has too many headers, or too long ones.")
     if "content-length" in request.headers and "transfer-encoding" in request.headers:
-        closing = {"Connection": "close"}
-        return refusal(request, 400, "The request says twice where it ends.", headers=closing)
+        return refusal(request, 400, "The request says twice where it ends.", CLOSING)
     if _is_odd(scope["path"]):
         return refusal(request, 404, "There is no such page.")
     return None
@@ -238,7 +241,7 @@ def _in_time(receive: Receive) -> Receive:
         try:
             message = await asyncio.wait_for(receive(), end - asyncio.get_running_loop().time())
         except asyncio.TimeoutError:
-            raise HTTPException(408, "The request took too long.", {"Connection": "close"}) from None
+            raise HTTPException(408, "The request took too long.", CLOSING) from None
         whole = not message.get("more_body", False)
         return message
 
