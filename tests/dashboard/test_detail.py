@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 import pytest
+from handmade import START, calls, chat, made, part, path_of, says, whole_of
 from openai import OpenAI
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext
 from serving import Dashboard
-from told import START, calls, chat, made, part, path_of, says, whole_of
 
 from spanglass import trace
 from spanglass.dashboard.attributes import groups, warnings
@@ -400,7 +400,7 @@ def test_whole_texts_are_plain(dashboard: Dashboard) -> None:
     message = dashboard.ask(f"{whole_of(span)}/text?of=1-0")
     attribute = dashboard.ask(f"{whole_of(span)}/text?of=attribute-own")
 
-    assert "34,025 characters more" in page
+    assert "all of it, 50,025 characters" in page
     assert len(page) < 200_000
     assert (text, text) == (message.text, attribute.text)
     assert ("text/plain; charset=utf-8", "nosniff") == (

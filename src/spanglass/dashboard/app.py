@@ -6,7 +6,7 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -31,6 +31,7 @@ def application(store: Store, access: Access) -> Starlette:
         Route("/traces/{trace_id}/spans/{span_id}/image", image, name="image"),
         Route("/traces/{trace_id}/spans/{span_id}/raw", raw, name="raw"),
         Route("/session", session, name="session"),
+        Route("/favicon.ico", icon, name="icon"),
         Route("/health", health, name="health"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
     ]
@@ -42,3 +43,8 @@ def application(store: Store, access: Access) -> Starlette:
 async def health(request: Request) -> Response:  # noqa: ARG001 - as Starlette calls it
     """Say that there is an answer."""
     return PlainTextResponse("ok\n")
+
+
+async def icon(request: Request) -> Response:  # noqa: ARG001 - as Starlette calls it
+    """Answer with the icon, which a browser asks for beside a text."""
+    return FileResponse(STATIC / "icon.svg")

@@ -92,6 +92,7 @@ class Detail:
     events_more: int
     links: list[Linked]
     raw: str
+    raw_cut: bool
     raw_size: int
     snippet: str | None
 
@@ -110,6 +111,8 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
     embedded = conversation.embedded(span)
     of = format_span_id(id_of(span)), format_trace_id(trace_of(span))
     (line,) = lines([span])
+    head = line[: 8 * RAW]
+    raw = laid_out(head, RAW)
     attributes = span.attributes or {}
     return Detail(
         name=span.name,
@@ -145,7 +148,8 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
             )
             for number, link in enumerate(islice(span.links, MOST_EVENTS))
         ],
-        raw=laid_out(line, RAW),
+        raw=raw[:RAW],
+        raw_cut=len(raw) > RAW or len(head) < len(line),
         raw_size=len(line),
         snippet=snippet(span),
     )
