@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id, format_trace_id
@@ -133,7 +133,8 @@ def read(store: Store, name: str, before: tuple[int, int]) -> tuple[list[Readabl
     calls = size = 0
     place = before
     # The lines one by one, since most of them may not be needed, and sorting would read them all.
-    for identity, start in store.read(NEWEST, (name, name, *before, SPANS)):
+    for row in store.read(NEWEST, (name, name, *before, SPANS)):
+        identity, start = cast("tuple[int, int]", row)
         lines = [str(line) for (line,) in store.read(LINE, (identity,))]
         if not lines:
             continue  # it has been too old for the file since
