@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 import pytest
-from handmade import START, calls, chat, made, part, path_of, says, whole_of
 from openai import OpenAI
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext
 from serving import Dashboard
+from showing import START, calls, chat, made, part, path_of, says, whole_of
 
 from spanglass import trace
 from spanglass.dashboard.attributes import groups, warnings

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 import pytest
 from browser import browsing
-from handmade import START, calls, chat, made, part, path_of, says, whole_of
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from playwright.sync_api import Page
 from serving import Dashboard
+from showing import START, calls, chat, made, part, path_of, says, whole_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.backend]
 pytest_plugins = ["served", "servers"]

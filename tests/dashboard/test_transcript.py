@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from handmade import calls, chat, made, part, path_of, says
 from opentelemetry.sdk.trace import ReadableSpan
 from serving import Dashboard
+from showing import calls, chat, made, part, path_of, says
 
 from spanglass.dashboard.cards import messages
 from spanglass.dashboard.entry import entry

@@ -1,6 +1,6 @@
 """What the dashboard keeps of a span: all of it as OTLP/JSON, and what filters and searches need."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -17,6 +17,15 @@ SEPARATOR: Final = "\x1f"
 """What stands before and after each pair and each text."""
 LONGEST: Final = 256
 """Characters of the longest value that a filter by attribute finds."""
+DEEPEST: Final = 32
+"""How many lists and maps a value may be in; protobuf itself ends at some 47."""
+LARGEST: Final = 16 * 2**20
+"""Characters of the longest line."""
+NO_IDS: Final = "a trace id has 16 bytes and a span id 8, and not all are zero"
+TOO_DEEP: Final = f"no value is in more than {DEEPEST} lists or maps"
+TOO_LARGE: Final = f"no span has more than {LARGEST:,} characters as JSON"
+LATEST: Final = 2**63 - 1
+"""What a column of SQLite holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +49,20 @@ class Entry:
     pairs: str
 
 
+class Unkept(ValueError):  # noqa: N818 - what becomes of the span
+    """Why a span is not kept, in words for who has sent it."""
+
+
 def entry(span: ReadableSpan) -> Entry:
-    """Return what is kept of a span; ValueError for one without ids, RecursionError for values that are too deep."""
+    """Return what is kept of a span; Unkept for one without ids, or whose values are too deep or too large."""
     if not trace_of(span) or not id_of(span):
-        message = "a trace id has 16 bytes and a span id has 8, not all of them zero"
-        raise ValueError(message)
-    start, end = times(span)
+        raise Unkept(NO_IDS)
+    if any(map(_is_deep, _all_attributes(span))):
+        raise Unkept(TOO_DEEP)
+    start, end = (min(time, LATEST) for time in times(span))
     (line,) = lines([span])
+    if len(line) > LARGEST:
+        raise Unkept(TOO_LARGE)
     texts = [*_texts(span)]
     pairs = [f"{name}={value}" for name, value in _pairs(span)]
     return Entry(
@@ -56,8 +72,8 @@ def entry(span: ReadableSpan) -> Entry:
         end=end,
         failed=failed(span) and not is_attempt(span),
         retried=retried(span),
-        project=resource_text(span, oi.OPENINFERENCE_PROJECT_NAME) or resource_text(span, otel.SERVICE_NAME),
-        session=text(span, *SESSION),
+        project=_whole(resource_text(span, oi.OPENINFERENCE_PROJECT_NAME) or resource_text(span, otel.SERVICE_NAME)),
+        session=_whole(text(span, *SESSION)),
         line=line,
         text=_joined(texts),
         pairs=_joined(pairs),
@@ -72,6 +88,11 @@ def pair(name: str, value: str) -> str:
 def folded(said: str) -> str:
     """Return a text as it is searched for, and as it stands in an entry: in no case, and of whole characters."""
     return _folded(said).replace(SEPARATOR, " ")
+
+
+def _whole(said: str | None) -> str | None:
+    """Return a text of whole characters, None where it says nothing."""
+    return said.encode("utf-8", "replace").decode() if said else None
 
 
 def _joined(texts: list[str]) -> str:
@@ -101,6 +122,35 @@ def _strings(value: object) -> Iterator[str]:
     elif isinstance(value, tuple | list):
         for inner in cast("tuple[object, ...]", value):
             yield from _strings(inner)
+
+
+def _all_attributes(span: ReadableSpan) -> Iterator[Mapping[str, object]]:
+    scope = span.instrumentation_scope
+    yield span.attributes or {}
+    yield span.resource.attributes
+    yield (scope and scope.attributes) or {}
+    for event in span.events:
+        yield event.attributes or {}
+    for link in span.links:
+        yield link.attributes or {}
+
+
+def _is_deep(attributes: Mapping[str, object]) -> bool:
+    """Tell whether a value is in too many lists and maps."""
+    held = [*filter(_holds, attributes.values())]
+    for _ in range(DEEPEST):
+        if not held:
+            return False
+        held = [inner for each in held for inner in _held(each) if _holds(inner)]
+    return bool(held)
+
+
+def _holds(value: object) -> bool:
+    return isinstance(value, tuple | list | Mapping)
+
+
+def _held(value: object) -> Iterable[object]:
+    return cast("Mapping[str, object]", value).values() if isinstance(value, Mapping) else cast("tuple[object]", value)
 
 
 def _pairs(span: ReadableSpan) -> Iterator[tuple[str, str]]:

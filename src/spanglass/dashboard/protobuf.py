@@ -1,12 +1,13 @@
 """The spans of an OTLP request as protobuf."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util import BoundedList
@@ -15,27 +16,101 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from spanglass.export.otlp_json import REMOTE
 
+T = TypeVar("T")
+Fields = dict[int, list[bytes]]
+
+# How a field's value is written: the low three bits of what stands before it.
+VARINT: Final = 0
+WITH_LENGTH: Final = 2
+FIXED: Final = {1: 8, 5: 4}
+MORE: Final = 0x80
+"""The bit of a byte of a number after which more of it comes."""
+
 KINDS: Final = {kind.value + 1: kind for kind in SpanKind}
 CODES: Final = {code.value: code for code in StatusCode}
 
 
-def spans_of(request: ExportTraceServiceRequest) -> Iterator[ReadableSpan]:
-    """Yield the spans of a request; an id that is none is 0."""
-    for group in request.resource_spans:
-        resource = _resource(group)
-        for scoped in group.scope_spans:
-            scope = _scope(scoped)
-            for span in scoped.spans:
-                yield _span(span, resource, scope)
+def parts(request: bytes) -> Iterator[Callable[[], ReadableSpan]]:
+    """Yield what makes each span of an `ExportTraceServiceRequest`; ValueError for bytes that are none.
+
+    A span is decoded on its own, so that one that is malformed, or too deep, raises DecodeError and the others do not.
+    An id that is none is 0.
+    """
+    for group in _fields(request).get(1, ()):
+        around = _fields(group)
+        resource = _Once(partial(_resource, around))
+        for scoped in around.get(2, ()):
+            within = _fields(scoped)
+            scope = _Once(partial(_scope, within))
+            for span in within.get(2, ()):
+                yield partial(_made, span, resource, scope)
 
 
-def _resource(group: ResourceSpans) -> Resource:
-    return Resource(_attributes(group.resource.attributes), group.schema_url)
+class _Once(Generic[T]):
+    """What is made when it is first asked for."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: T | None = None
+
+    def __call__(self) -> T:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
 
-def _scope(scoped: ScopeSpans) -> Scope:
-    said: InstrumentationScope = scoped.scope
-    return Scope(said.name, said.version, scoped.schema_url, _attributes(said.attributes))
+def _made(span: bytes, resource: _Once[Resource], scope: _Once[Scope]) -> ReadableSpan:
+    return _span(Span.FromString(span), resource(), scope())
+
+
+def _resource(fields: Fields) -> Resource:
+    said = ResourceMessage.FromString(b"".join(fields.get(1, ())))  # what comes twice is merged, as protobuf has it
+    return Resource(_attributes(said.attributes), _schema(fields))
+
+
+def _scope(fields: Fields) -> Scope:
+    said = InstrumentationScope.FromString(b"".join(fields.get(1, ())))
+    return Scope(said.name, said.version, _schema(fields), _attributes(said.attributes))
+
+
+def _schema(fields: Fields) -> str:
+    return fields.get(3, [b""])[-1].decode()
+
+
+def _fields(message: bytes) -> Fields:
+    """Return the fields of a message that have a length, by their numbers; ValueError where that is none."""
+    fields: Fields = {}
+    at, end = 0, len(message)
+    while at < end:
+        tag, at = _varint(message, at)
+        kind = tag & 7
+        if kind == WITH_LENGTH:
+            size, at = _varint(message, at)
+            fields.setdefault(tag >> 3, []).append(message[at : at + size])
+        elif kind == VARINT:
+            size, at = 0, _varint(message, at)[1]
+        elif kind in FIXED:
+            size = FIXED[kind]
+        else:
+            raise ValueError
+        at += size
+        if at > end or not tag >> 3:
+            raise ValueError
+    return fields
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """Return a number, and where the next thing begins."""
+    number = 0
+    for shift in range(0, 64, 7):
+        if at >= len(message):
+            raise ValueError
+        byte = message[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < MORE:
+            return number, at
+    raise ValueError
 
 
 def _span(span: Span, resource: Resource, scope: Scope) -> ReadableSpan:

@@ -3,47 +3,149 @@
 Source: OpenTelemetry Protocol 1.8, "OTLP/HTTP".
 """
 
-import gzip
 import json
-from collections.abc import Iterable
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Final
 
+import anyio
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from spanglass.dashboard.entry import entry
-from spanglass.dashboard.protobuf import spans_of
+from spanglass.dashboard import protobuf
+from spanglass.dashboard.answers import GZIP, JSON, PROTOBUF, Refused, answer, refusal
+from spanglass.dashboard.bodies import NO_ROOM, Place, Room, inflated, passed_over, received
+from spanglass.dashboard.entry import Entry, Unkept, entry
 from spanglass.dashboard.store import Store, Unavailable
-from spanglass.export.otlp_spans import MALFORMED, SpanReader
+from spanglass.export.otlp_spans import MALFORMED, OTHERS, SpanReader
 
-PROTOBUF = "application/x-protobuf"
-JSON = "application/json"
+log = logging.getLogger("spanglass")
+
+Parts = Iterator[Callable[[], ReadableSpan]]
+
+MOST_SPANS: Final = 20_000
+"""Spans of a request: some seconds' work, in which others wait. The Collector sends 8,192 at once."""
+TOGETHER: Final = 512
+"""Spans that are kept at once."""
+TURN: Final = 5.0
+"""Seconds that a request waits for those before it: exporters wait for an answer for ten."""
+LONGEST: Final = 60.0
+"""Seconds in which a body has to come."""
+PAUSE: Final = 1.0
+"""Seconds in which nothing is tried after the file took nothing: those that wait hear of it at once."""
+AGAIN: Final = 5
+"""Seconds after which a sender is asked to try again."""
 
 
-async def take(request: Request) -> Response:
-    """Keep the spans of a request."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await request.body()
-    return await run_in_threadpool(_taken, request.app.state.store, kind, request.headers.get("content-encoding"), body)
+def _of_json(body: bytes) -> Parts:
+    request = json.loads(body)
+    if not OTHERS.isdisjoint(request):
+        raise ValueError
+    return SpanReader().parts(request)
 
 
-def _taken(store: Store, kind: str, encoding: str | None, body: bytes) -> Response:
-    if encoding == "gzip":
-        body = gzip.decompress(body)
+KINDS: Final[dict[str, Callable[[bytes], Parts]]] = {PROTOBUF: protobuf.parts, JSON: _of_json}
+ENCODINGS: Final[dict[str, Callable[[bytes], bytes]]] = {"": bytes, "identity": bytes, GZIP: inflated}
+
+OTHER_KIND: Final = f"Send {' or '.join(KINDS)}."
+OTHER_ENCODING: Final = f"Compress by {GZIP}, or not at all."
+MALFORMED_BODY: Final = "This is no request of OTLP for traces."
+MALFORMED_SPAN: Final = "some are no spans of OTLP"
+TOO_MANY: Final = f"A request has at most {MOST_SPANS:,} spans: send fewer at once."
+UNAVAILABLE: Final = "The spans cannot be kept for now: send them again."
+TOLD: Final = (
+    "spanglass: the dashboard cannot keep spans for now in %s (%s): make room, or see what else holds the file; until "
+    "then senders are told to send them again, and this is said once."
+)
+SLOW: Final = f"The body did not come in {LONGEST:.0f} seconds."
+
+
+class Receiver:
+    """Takes requests, and keeps their spans in a store, one request after the other."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._room = Room()
+        self._turn = anyio.Lock()
+        self._paused_until = 0.0
+        self._is_told = False
+
+    async def take(self, request: Request) -> Response:
+        """Keep the spans of a request, and say which were not."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            try:
+                with self._room.entered() as place:
+                    return await self._answered(request, kind, place)
+            except Refused as why:
+                with anyio.move_on_after(LONGEST):
+                    await passed_over(request)
+                return refusal(kind, why)
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody reads
+
+    async def _answered(self, request: Request, kind: str, place: Place) -> Response:
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        if kind not in KINDS or encoding not in ENCODINGS:
+            raise Refused(415, OTHER_ENCODING if kind in KINDS else OTHER_KIND)
+        with _within(LONGEST, Refused(408, SLOW)):
+            body = await received(request, place)
+        with _within(TURN, Refused(503, NO_ROOM, retry=1)):
+            await self._turn.acquire()
+        try:
+            return await run_in_threadpool(self._taken, kind, encoding, body)
+        finally:
+            self._turn.release()
+
+    def _taken(self, kind: str, encoding: str, body: bytes) -> Response:
+        if time.monotonic() < self._paused_until:
+            raise Refused(503, UNAVAILABLE, retry=AGAIN)
+        try:
+            parts = [*islice(KINDS[kind](ENCODINGS[encoding](body)), MOST_SPANS + 1)]
+        except MALFORMED:
+            raise Refused(400, MALFORMED_BODY) from None
+        if len(parts) > MOST_SPANS:
+            raise Refused(413, TOO_MANY)
+        unkept: Counter[str] = Counter()
+        self._keep(filter(None, (_kept(make, unkept) for make in parts)))
+        return answer(kind, unkept.total(), "; ".join(f"{why} ({count})" for why, count in unkept.items()))
+
+    def _keep(self, entries: Iterator[Entry]) -> None:
+        try:
+            while some := [*islice(entries, TOGETHER)]:
+                self._store.add(some)
+        except Unavailable as error:
+            self._paused_until = time.monotonic() + PAUSE
+            if not self._is_told:
+                log.warning(TOLD, self._store.path, error)
+            self._is_told = True
+            raise Refused(503, UNAVAILABLE, retry=AGAIN) from None
+        self._is_told = False
+
+
+def _kept(make: Callable[[], ReadableSpan], unkept: Counter[str]) -> Entry | None:
+    """Return what is to be kept of a span; where that is nothing, count why."""
     try:
-        spans = _spans(kind, body)
-        store.add([entry(span) for span in spans])
+        return entry(make())
+    except Unkept as why:
+        unkept[str(why)] += 1
     except (DecodeError, *MALFORMED):
-        return Response(status_code=400)
-    except Unavailable:
-        return Response(status_code=503, headers={"retry-after": "5"})
-    return Response(b"{}" if kind == JSON else b"", media_type=kind)
+        unkept[MALFORMED_SPAN] += 1
+    return None
 
 
-def _spans(kind: str, body: bytes) -> Iterable[ReadableSpan]:
-    if kind == JSON:
-        return [*SpanReader().read(json.loads(body))]
-    return spans_of(ExportTraceServiceRequest.FromString(body))
+@contextmanager
+def _within(seconds: float, refused: Refused) -> Generator[None]:
+    """Have the block end in so many seconds, or be refused."""
+    try:
+        with anyio.fail_after(seconds):
+            yield
+    except TimeoutError:
+        raise refused from None

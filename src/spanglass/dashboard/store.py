@@ -3,50 +3,44 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.dashboard.entry import Entry
+from spanglass.dashboard.retention import LOW, MAX_AGE, MAX_BYTES, Limits, remove, shrink, size
+from spanglass.dashboard.schema import WAL, connected, made, prepare, transaction
 from spanglass.export.otlp_spans import SpanReader
 
-T = TypeVar("T")
+EVERY: Final = 2.0
+"""Seconds between two looks at what is due to leave."""
 
-VERSION: Final = 1
-"""Of the tables; what an older or a newer version of spanglass wrote is not read."""
-PATIENCE: Final = 2.0
-"""Seconds in which a lock of another process may be given up."""
-WAL: Final = 64 * 2**20
-"""Bytes that the log beside the file may keep after it was taken over."""
-
-TABLES: Final = """
-CREATE TABLE spans (
-  id INTEGER PRIMARY KEY, trace TEXT NOT NULL, span TEXT NOT NULL, start INTEGER NOT NULL, session TEXT,
-  line TEXT NOT NULL, UNIQUE (trace, span)
-);
-CREATE INDEX spans_session ON spans (session) WHERE session IS NOT NULL;
-CREATE TABLE texts (id INTEGER PRIMARY KEY, pairs TEXT NOT NULL, text TEXT NOT NULL);
-CREATE TABLE traces (
-  trace TEXT PRIMARY KEY, start INTEGER NOT NULL, end INTEGER NOT NULL, spans INTEGER NOT NULL,
-  failed INTEGER NOT NULL, retried INTEGER NOT NULL, project TEXT, session TEXT
-) WITHOUT ROWID;
-CREATE INDEX traces_start ON traces (start);
-CREATE INDEX traces_session ON traces (session, start) WHERE session IS NOT NULL;
-CREATE INDEX traces_project ON traces (project);
+ADD_SPAN: Final = """
+INSERT INTO spans (trace, span, start, session, line) VALUES (?, ?, ?, ?, ?) ON CONFLICT (trace, span) DO NOTHING
 """
-
-ADD_SPAN: Final = "INSERT OR IGNORE INTO spans (trace, span, start, session, line) VALUES (?, ?, ?, ?, ?)"
 ADD_TEXT: Final = "INSERT INTO texts (id, pairs, text) VALUES (?, ?, ?)"
 ADD_TO_TRACE: Final = """
-INSERT INTO traces (trace, start, end, spans, failed, retried, project, session) VALUES (?, ?, ?, 1, ?, ?, ?, ?)
+INSERT INTO traces (trace, start, end, spans, failed, retried, project, session, arrived)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (trace) DO UPDATE SET
-  start = min(start, excluded.start), end = max(end, excluded.end), spans = spans + 1,
+  start = min(start, excluded.start), end = max(end, excluded.end), spans = spans + excluded.spans,
   failed = failed | excluded.failed, retried = retried | excluded.retried,
-  project = coalesce(project, excluded.project), session = coalesce(session, excluded.session)
+  project = coalesce(project, excluded.project), session = coalesce(session, excluded.session),
+  arrived = excluded.arrived
 """
+CHANGED: Final = "UPDATE state SET changes = changes + 1"
+
+# Which lines there are is found first: to sort the lines themselves would be to read them all.
+LINES: Final = """
+SELECT line FROM spans WHERE id IN (SELECT id FROM spans WHERE {} ORDER BY start, id LIMIT ?) ORDER BY start, id
+"""
+OF_TRACE: Final = LINES.format("trace = ?")
+OF_SESSION: Final = LINES.format("trace IN (SELECT trace FROM spans WHERE session = ?)")
 
 
 class Unavailable(Exception):  # noqa: N818 - what it is: the sender keeps its spans, and tries again
@@ -54,66 +48,157 @@ class Unavailable(Exception):  # noqa: N818 - what it is: the sender keeps its s
 
 
 class Store:
-    """The spans of one file. What `add` has returned from is there after a crash of this process."""
+    """The spans of one file. What `add` has returned from is there after a crash of this process.
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, or make it; ValueError for one that is none of ours, OSError where it cannot be made."""
+    A trace leaves the file `max_age` seconds after its last span has come, and the oldest traces leave one that has
+    more than `max_bytes`; None is no limit. That is done by a thread in the background, as long as the store is open.
+    """
+
+    def __init__(self, path: Path, *, max_age: float | None = MAX_AGE, max_bytes: int | None = MAX_BYTES) -> None:
+        """Open the file, or make it; ValueError for one that is none of ours, OSError where it cannot be opened."""
         self.path = path
+        self._log = path.with_name(f"{path.name}-wal")
+        self._closed = f"{path} has been closed: open it anew."
+        self._limits = Limits(max_age, max_bytes)
         self._writing = threading.Lock()
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._writer = self._connect()
-            _prepare(self._writer)
-        except sqlite3.Error as error:
-            message = f"{path} cannot be used ({error}): give the path of one that spanglass has made, or a new one."
-            raise ValueError(message) from None
+        self._readers = weakref.WeakSet[_Reader]()
+        self._closing = threading.Event()
+        made(path)
+        self._writer = _opened(path)
+        self._keeper = threading.Thread(target=self._keep, name="spanglass-dashboard-retention", daemon=True)
+        if self._limits != (None, None):
+            self._keeper.start()
 
     def add(self, entries: Iterable[Entry]) -> int:
         """Keep spans, all of them or none, and return how many were new; Unavailable where that is not possible now.
 
         Of a span that comes again the first is kept: a sender that had no answer sends it once more.
         """
-        with self._writing:
-            try:
-                with _transaction(self._writer) as cursor:
-                    return sum(_add(cursor, entry) for entry in entries)
-            except sqlite3.Error as error:
-                raise Unavailable(str(error)) from error
+        with self._changing() as cursor:
+            new = [entry for entry in entries if _is_added(cursor, entry)]
+            if new:
+                cursor.executemany(ADD_TO_TRACE, _of_traces(new))
+                cursor.execute(CHANGED)
+            return len(new)
 
     def state(self) -> str:
         """Return what changes whenever spans have come or gone."""
-        ((first, last),) = self.read("SELECT (SELECT min(id) FROM spans), (SELECT max(id) FROM spans)")
-        return f"{first}-{last}"
+        ((file, changes),) = self.read("SELECT file, changes FROM state")
+        return f"{file}-{changes}"
 
     def read(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """Return the rows of a query."""
-        return self.reader().execute(query, values).fetchall()
+        """Return the rows of a query; Unavailable where the file cannot be read."""
+        try:
+            return self.reader().execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise Unavailable(str(error)) from error
 
     def trace(self, trace: str, most: int) -> list[ReadableSpan]:
         """Return the spans of a trace by their start, at most so many."""
-        query = "SELECT line FROM spans WHERE trace = ? ORDER BY start, id LIMIT ?"
-        return [*spans_of(str(line) for (line,) in self.read(query, (trace, most)))]
+        return self._spans(OF_TRACE, (trace, most))
+
+    def session(self, session: str, most: int) -> list[ReadableSpan]:
+        """Return the spans of all traces in which one is of this session, by their start, at most so many."""
+        return self._spans(OF_SESSION, (session, most))
+
+    def span(self, trace: str, span: str) -> ReadableSpan | None:
+        """Return one span by the ids of its trace and its own."""
+        return next(iter(self._spans("SELECT line FROM spans WHERE trace = ? AND span = ?", (trace, span))), None)
 
     def reader(self) -> sqlite3.Connection:
-        """Return this thread's connection, by which nothing is written."""
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        """Return this thread's connection, by which nothing is written; it is closed when the thread ends."""
+        if self._closing.is_set():
+            raise Unavailable(self._closed)
+        found: _Reader | None = getattr(self._local, "reader", None)
         if found is None:
-            found = self._local.connection = self._connect()
-            found.execute("PRAGMA query_only = on")
-        return found
+            found = self._local.reader = _Reader(self.path)
+            self._readers.add(found)
+        return found.connection
+
+    def expire(self) -> int:
+        """Have leave what is due to, and return how many spans that were; Unavailable where that is not possible now.
+
+        Those that come are not held up: it is done in small steps, with pauses as long as the steps.
+        """
+        max_age, max_bytes = self._limits
+        before = 0 if max_age is None else time.time_ns() - int(max_age * 1e9)
+        with self._holding() as writer:
+            most = None if max_bytes is None or size(writer).all <= max_bytes else int(max_bytes * LOW)
+        left = sum(self._steps(lambda: self._remove(before, most)))
+        for _ in self._steps(lambda: self._shrink(max_bytes)):
+            pass
+        return left
 
     def close(self) -> None:
         """Let go of the file."""
+        self._closing.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
         with self._writing:
-            for connection in self._opened:
-                connection.close()
+            self._writer.close()
+        for reader in list(self._readers):
+            reader.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        self._opened.append(connection)
-        return connection
+    def _keep(self) -> None:
+        while not self._closing.wait(EVERY):
+            with suppress(Unavailable):  # until it is possible again
+                self.expire()
+
+    def _steps(self, step: Callable[[], int]) -> Iterator[int]:
+        """Yield what each step comes to, until one comes to nothing."""
+        while not self._closing.is_set():
+            begun = time.monotonic()
+            if not (done := step()):
+                return
+            yield done
+            self._closing.wait(time.monotonic() - begun)
+
+    def _remove(self, before: int, most: int | None) -> int:
+        with self._changing() as cursor:
+            if removed := remove(cursor, before, most):
+                cursor.execute(CHANGED)
+            return removed
+
+    def _shrink(self, max_bytes: int | None) -> bool:
+        with self._holding() as writer:
+            shrunk = shrink(writer, max_bytes)
+            if self._log.exists() and self._log.stat().st_size > WAL:
+                writer.execute("PRAGMA wal_checkpoint(truncate)").fetchall()
+            return shrunk
+
+    def _spans(self, query: str, values: Sequence[object]) -> list[ReadableSpan]:
+        return [*spans_of(str(line) for (line,) in self.read(query, values))]
+
+    @contextmanager
+    def _changing(self) -> Generator[sqlite3.Cursor]:
+        """Change the file: what the block does, or nothing."""
+        with self._holding() as writer, transaction(writer) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _holding(self) -> Generator[sqlite3.Connection]:
+        """Have the connection that writes, alone."""
+        with self._writing:
+            if self._closing.is_set():
+                raise Unavailable(self._closed)
+            try:
+                yield self._writer
+            except sqlite3.Error as error:
+                raise Unavailable(str(error)) from error
+
+
+class _Reader:
+    """A connection that reads, closed at the latest when the thread that has it is gone."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = connected(path)
+        self.connection.execute("PRAGMA query_only = on")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    __del__ = close
 
 
 def spans_of(found: Iterable[str]) -> Iterator[ReadableSpan]:
@@ -123,37 +208,46 @@ def spans_of(found: Iterable[str]) -> Iterator[ReadableSpan]:
         yield from reader.read(json.loads(line))
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables where there are none."""
-    connection.execute("PRAGMA auto_vacuum = incremental")  # only of a file that is new
-    connection.execute("PRAGMA journal_mode = wal")
-    connection.execute("PRAGMA synchronous = normal")  # what is committed outlives the process, if not the machine
-    connection.execute(f"PRAGMA journal_size_limit = {WAL}")
-    with _transaction(connection) as cursor:
-        ((version,),) = cursor.execute("PRAGMA user_version").fetchall()
-        ((tables,),) = cursor.execute("SELECT count(*) FROM sqlite_master").fetchall()
-        if not version and not tables:
-            for statement in filter(str.strip, TABLES.split(";")):
-                cursor.execute(statement)
-            cursor.execute(f"PRAGMA user_version = {VERSION}")
-        elif version != VERSION:
-            message = "another program or another version has made it"
-            raise sqlite3.DatabaseError(message)
+def _opened(path: Path) -> sqlite3.Connection:
+    """Return the connection that writes."""
+    connection = connected(path)
+    try:
+        ours = prepare(connection)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        message = f"{path} cannot be opened ({error}): try again, or choose another file to keep spans in."
+        raise OSError(message) from None
+    except sqlite3.DatabaseError:  # no file of SQLite
+        ours = False
+    if not ours:
+        connection.close()
+        message = f"{path} is not a file that this version of the dashboard has made: choose another to keep spans in."
+        raise ValueError(message)
+    return connection
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Generator[sqlite3.Cursor]:
-    """Commit what is done in the block, or none of it."""
-    with connection:
-        cursor = connection.execute("BEGIN IMMEDIATE")
-        yield cursor
-
-
-def _add(cursor: sqlite3.Cursor, entry: Entry) -> bool:
+def _is_added(cursor: sqlite3.Cursor, entry: Entry) -> bool:
     cursor.execute(ADD_SPAN, (entry.trace, entry.span, entry.start, entry.session, entry.line))
     if cursor.rowcount != 1:
         return False
     cursor.execute(ADD_TEXT, (cursor.lastrowid, entry.pairs, entry.text))
-    of_trace = (entry.trace, entry.start, entry.end, entry.failed, entry.retried, entry.project, entry.session)
-    cursor.execute(ADD_TO_TRACE, of_trace)
     return True
+
+
+def _of_traces(entries: Iterable[Entry]) -> Iterator[tuple[object, ...]]:
+    """Yield what the spans of each trace come to."""
+    traces: dict[str, list[Entry]] = {}
+    for entry in entries:
+        traces.setdefault(entry.trace, []).append(entry)
+    for trace, spans in traces.items():
+        yield (
+            trace,
+            min(entry.start for entry in spans),
+            max(entry.end for entry in spans),
+            len(spans),
+            any(entry.failed for entry in spans),
+            any(entry.retried for entry in spans),
+            next((entry.project for entry in spans if entry.project is not None), None),
+            next((entry.session for entry in spans if entry.session is not None), None),
+            time.time_ns(),
+        )

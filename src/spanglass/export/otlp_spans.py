@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Generic, TypeVar, cast
 
 from opentelemetry.attributes import BoundedAttributes
@@ -43,15 +44,23 @@ class SpanReader:
 
     def read(self, request: Json) -> Iterator[ReadableSpan]:
         """Yield the spans of one request, none of one for logs or metrics; raises one of MALFORMED for all else."""
+        for make in self.parts(request):
+            yield make()
+
+    def parts(self, request: Json) -> Iterator[Callable[[], ReadableSpan]]:
+        """Yield what makes each span, and raises one of MALFORMED for that one alone; raises as `read` does."""
         request = _recased(request) if any("_" in name for name in request) else request
         if request and SPANS not in request and not OTHERS.intersection(request):
             raise ValueError
         for group in _list(request, SPANS):
-            resource = self._resource({**group, "scopeSpans": None})
+            around = {**group, "scopeSpans": None}
             for scoped in _list(group, "scopeSpans"):
-                scope = self._scope({**scoped, "spans": None})
+                within = {**scoped, "spans": None}
                 for span in _list(scoped, "spans"):
-                    yield _span(span, resource, scope)
+                    yield partial(self._made, span, around, within)
+
+    def _made(self, span: Json, group: Json, scoped: Json) -> ReadableSpan:
+        return _span(span, self._resource(group), self._scope(scoped))
 
 
 class _Last(Generic[T]):
