@@ -171,8 +171,13 @@ def test_what_installing_brings() -> None:
         "wrapt": False,
         "rich": False,
         "genai-prices": True,
+        "jinja2": True,
+        "markdown-it-py": True,
+        "nh3": True,
         "openai": True,
         "pandas": True,
+        "starlette": True,
+        "uvicorn": True,
     }
-    assert sorted(extras) == ["openai", "pandas", "prices"]
+    assert sorted(extras) == ["dashboard", "openai", "pandas", "prices"]
     assert 'pip install "spanglass[openai]"' in README
