@@ -247,9 +247,10 @@ UNUSED = (
     "google.protobuf",
     "grpc",
     "opentelemetry.exporter",
+    "jinja2",
     "multiprocessing",
     "pandas",
-    "jinja2",
+    "sqlite3",
     "starlette",
     "uvicorn",
 )
