@@ -95,7 +95,7 @@ def test_facts_of_a_trace(dashboard: Dashboard) -> None:
     added(dashboard, spans)
 
     assert re.search(
-        r"night SUCCESS 2\.50 s began \S+ model gpt-4o-mini, gpt-4\.1 tokens 1,000 in \+ ~12 out "
+        r"night SUCCESS 2\.50 s began [-0-9]+ [:0-9]+ UTC model gpt-4o-mini, gpt-4\.1 tokens 1,000 in \+ ~12 out "
         r"project night-desk environment staging trace",
         seen(dashboard.ask(PAGE).text),
     )
