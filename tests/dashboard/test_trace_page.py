@@ -231,12 +231,12 @@ def test_many_spans(dashboard: Dashboard) -> None:
 def test_a_trace_that_is_too_large(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a trace that is larger than a page may read, the first spans are shown, and said to be; the file has all."""
     monkeypatch.setattr(viewing, "LARGEST", 20_000)
-    added(dashboard, [span(n, None, n, n + 1, attributes={"text": "x" * 9000}) for n in range(1, 6)])
+    added(dashboard, [span(n, None, n, n + 1, attributes={"text": "x" * 9000}) for n in range(1, 21)])
     text = dashboard.ask(PAGE).text
 
     assert ids(1, 2) == rows(text)
-    assert "Of the 5 spans of this trace the first 2 are shown; the JSONL has all." in seen(text)
-    assert 5 == len(dashboard.ask(f"{PAGE}.jsonl").text.splitlines())
+    assert "Of the 20 spans of this trace the first 2 are shown; the JSONL has all." in seen(text)
+    assert 20 == len(dashboard.ask(f"{PAGE}.jsonl").text.splitlines())
 
 
 def test_one_span_that_is_too_large(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
