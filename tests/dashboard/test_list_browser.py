@@ -120,6 +120,11 @@ def test_keys(dashboard: Dashboard, chromium: Path) -> None:
         expect(page.locator("[data-row] .prompt")).to_have_text(["Prompt 1"])
         page.keyboard.press("Escape")
         expect(page.get_by_role("searchbox")).not_to_be_focused()
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(f"/traces/{1:032x}"))
+        page.keyboard.press("u")
+        expect(page).to_have_url(f"{dashboard.url}/?q=prompt+1")
 
 
 def test_filters_by_clicking(dashboard: Dashboard, chromium: Path) -> None:
