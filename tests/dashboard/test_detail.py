@@ -138,6 +138,20 @@ def test_a_result_that_a_tools_span_has_is_shown(captured: CapturedSpans, server
     ]
 
 
+def test_a_result_that_a_later_call_sent_is_shown() -> None:
+    """A call of the answer has the result that another call of the trace sent for it, with a way to that one."""
+    span = made(chat(says("user", "Hi"), received=[calls("weather", "{}", "a")]))
+    later = made(chat(says("user", "Hi"), calls("weather", "{}", "a"), says("tool", "21", tool_call_id="a")))
+    card = detail(span, [span, later]).cards[-1]
+    (result,) = card.calls[0].results
+
+    assert ["assistant", ("weather", "{}", ["21"], "")] == told(card)
+    assert (True, "attribute-llm.input_messages.2.message.content") == (
+        result.elsewhere,
+        result.pieces[0].said and result.pieces[0].said.place,
+    )
+
+
 def test_folded_messages_are_taken_from_the_input() -> None:
     """Messages that were folded to fit into the span are shown where its input has them."""
     sent = [{"role": "user", "content": f"{number}"} for number in range(3)]

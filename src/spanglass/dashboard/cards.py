@@ -75,11 +75,11 @@ class Piece:
 
 @dataclass(slots=True)
 class Result:
-    """What a tool gave: in which message of the conversation, or where else."""
+    """What a tool gave, and where it is told: in the conversation, or in a span `elsewhere`."""
 
     pieces: list[Piece]
     where: str = ""
-    number: int | None = None
+    elsewhere: bool = False
 
 
 @dataclass(slots=True)
@@ -174,7 +174,7 @@ def answer(card: Card, calls: Sequence[tuple[int, Call]], where: str = "") -> bo
     before = [call for number, call in calls if number < card.number]
     waiting = [call for call in before if not call.results]
     call = (waiting or before or [call for _, call in calls])[-1 if before else 0]
-    call.results.append(Result(card.pieces, where or f"message {card.number}", card.number))
+    call.results.append(Result(card.pieces, where or f"message {card.number}"))
     return True
 
 
