@@ -250,11 +250,25 @@ def test_a_long_conversation_shows_its_last_messages() -> None:
     )
 
     def shown(asked: str) -> tuple[int, int]:
-        numbers = [card.number for card in found.shown({"messages": asked})]
+        numbers = [card.number for card in found.shown({"messages": asked}).cards]
         return numbers[0], numbers[-1]
 
+    assert (2000 - SHOWN, 4 * SHOWN) == found.shown({})[1:]
+    assert (2000 - MOST, None) == found.shown({"messages": "400"})[1:]
     assert [(2001 - SHOWN, 2001), (2001 - 100, 2001), (2001 - MOST, 2001)] == [*map(shown, ("", "100", "999"))]
     assert [shown(""), shown(""), shown("")] == [*map(shown, ("-1", "9" * 5000, "<b>"))]
+
+
+def test_a_page_has_room_for_so_much() -> None:
+    """However many parts and however long messages a conversation has, a page shows a bounded part, and says so."""
+    parts: dict[str, Any] = {"role": "user"}
+    for number in range(1000):
+        parts |= part(number, "text", text="x" * 1000)
+    long = detail(made(chat(*[says("user", "y" * 50_000)] * 200)), []).shown({"messages": "200"}).cards
+    (many,) = detail(made(chat(parts)), []).shown({}).cards
+
+    assert (100, 900) == (len(many.pieces), many.more)
+    assert 30 < len(long) < 40
 
 
 def test_usage_tells_what_it_is() -> None:
