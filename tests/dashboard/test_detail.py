@@ -138,6 +138,20 @@ def test_a_result_that_a_tools_span_has_is_shown(captured: CapturedSpans, server
     ]
 
 
+def test_a_result_that_a_later_call_sent_is_shown() -> None:
+    """A call of the answer has the result that another call of the trace sent for it, with a way to that one."""
+    span = made(chat(says("user", "Hi"), received=[calls("weather", "{}", "a")]))
+    later = made(chat(says("user", "Hi"), calls("weather", "{}", "a"), says("tool", "21", tool_call_id="a")))
+    card = detail(span, [span, later]).cards[-1]
+    (result,) = card.calls[0].results
+
+    assert ["assistant", ("weather", "{}", ["21"], "")] == told(card)
+    assert (True, "attribute-llm.input_messages.2.message.content") == (
+        result.elsewhere,
+        result.pieces[0].said and result.pieces[0].said.place,
+    )
+
+
 def test_folded_messages_are_taken_from_the_input() -> None:
     """Messages that were folded to fit into the span are shown where its input has them."""
     sent = [{"role": "user", "content": f"{number}"} for number in range(3)]
@@ -236,11 +250,25 @@ def test_a_long_conversation_shows_its_last_messages() -> None:
     )
 
     def shown(asked: str) -> tuple[int, int]:
-        numbers = [card.number for card in found.shown({"messages": asked})]
+        numbers = [card.number for card in found.shown({"messages": asked}).cards]
         return numbers[0], numbers[-1]
 
+    assert (2000 - SHOWN, 4 * SHOWN) == found.shown({})[1:]
+    assert (2000 - MOST, None) == found.shown({"messages": "400"})[1:]
     assert [(2001 - SHOWN, 2001), (2001 - 100, 2001), (2001 - MOST, 2001)] == [*map(shown, ("", "100", "999"))]
     assert [shown(""), shown(""), shown("")] == [*map(shown, ("-1", "9" * 5000, "<b>"))]
+
+
+def test_a_page_has_room_for_so_much() -> None:
+    """However many parts and however long messages a conversation has, a page shows a bounded part, and says so."""
+    parts: dict[str, Any] = {"role": "user"}
+    for number in range(1000):
+        parts |= part(number, "text", text="x" * 1000)
+    long = detail(made(chat(*[says("user", "y" * 50_000)] * 200)), []).shown({"messages": "200"}).cards
+    (many,) = detail(made(chat(parts)), []).shown({}).cards
+
+    assert (100, 900) == (len(many.pieces), many.more)
+    assert 30 < len(long) < 40
 
 
 def test_usage_tells_what_it_is() -> None:

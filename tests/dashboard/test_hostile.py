@@ -176,7 +176,7 @@ def test_a_link_of_a_text_tells_nobody_where_it_was(dashboard: Dashboard, chromi
 def test_a_line_of_ten_megabytes(dashboard: Dashboard, chromium: Path) -> None:
     """A call with a line of 10 MB is shown, cut, in a page that fits a narrow screen."""
     text = "x" * 10_000_000
-    span = made(chat(says("user", text), received=[says("assistant", text)], others={"session.id": "long"}))
+    span = made(chat(says("user", text), received=[says("assistant", "Hm.")], others={"session.id": "long"}))
     dashboard.send([span])
     with watched(chromium, dashboard) as page:
         page.set_viewport_size({"width": 400, "height": 800})

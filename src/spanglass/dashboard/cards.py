@@ -10,6 +10,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from spanglass.credentials import REDACTED
 from spanglass.dashboard import genai
+from spanglass.dashboard.drawn import LONGEST
 from spanglass.dashboard.pictures import medium, mime_of
 from spanglass.export.notes import id_of
 from spanglass.reading import conversation
@@ -38,6 +39,12 @@ HOSTED: Final = frozenset({
 })  # fmt: skip
 """Tools that the provider runs itself, by the name that their calls have."""
 MEDIA: Final = frozenset({"image", "audio", "file", "document"})
+ROOM: Final = 600_000
+"""Characters of the texts of a page."""
+PIECES: Final = 100
+"""Pieces of a message that are shown, and results of a call."""
+FRAME: Final = 200
+"""Characters that are around a piece."""
 EMBEDDED: Final = "e-"
 """What the places of texts begin with that were embedded."""
 LONGEST_NUMBER: Final = 10
@@ -75,11 +82,11 @@ class Piece:
 
 @dataclass(slots=True)
 class Result:
-    """What a tool gave: in which message of the conversation, or where else."""
+    """What a tool gave, and where it is told: in the conversation, or in a span `elsewhere`."""
 
     pieces: list[Piece]
     where: str = ""
-    number: int | None = None
+    elsewhere: bool = False
 
 
 @dataclass(slots=True)
@@ -96,7 +103,10 @@ class Call:
 
 @dataclass(slots=True)
 class Card:
-    """One message. `number` counts those of the span from 1, `answers` is the id of the call that it answers."""
+    """One message. `number` counts those of the span from 1, `answers` is the id of the call that it answers.
+
+    `more` counts the pieces that are left out.
+    """
 
     number: int
     role: str
@@ -107,6 +117,7 @@ class Card:
     pieces: list[Piece]
     answers: str | None = None
     note: str = ""
+    more: int = 0
 
     @property
     def calls(self) -> list[Call]:
@@ -174,8 +185,34 @@ def answer(card: Card, calls: Sequence[tuple[int, Call]], where: str = "") -> bo
     before = [call for number, call in calls if number < card.number]
     waiting = [call for call in before if not call.results]
     call = (waiting or before or [call for _, call in calls])[-1 if before else 0]
-    call.results.append(Result(card.pieces, where or f"message {card.number}", card.number))
+    call.results.append(Result(card.pieces, where or f"message {card.number}"))
     return True
+
+
+def last(cards: Sequence[Card], most: int, room: int = ROOM) -> list[Card]:
+    """Return the last cards, as many as a page has room for, in cards and in characters; at least one.
+
+    Of a card with very many pieces the rest is left out.
+    """
+    kept: list[Card] = []
+    for card in reversed(cards):
+        card.more += max(0, len(card.pieces) - PIECES)
+        del card.pieces[PIECES:]
+        room -= sum(map(_size, card.pieces))
+        if kept and (len(kept) >= most or room < 0):
+            break
+        kept.append(card)
+    return kept[::-1]
+
+
+def _size(piece: Piece) -> int:
+    """Return about how many characters of a page a piece takes."""
+    size = 0 if piece.said is None else min(len(piece.said.text), LONGEST)
+    if piece.call is not None:
+        del piece.call.results[PIECES:]
+        size += len(piece.call.arguments.text[:LONGEST]) if piece.call.arguments else 0
+        size += sum(_size(inner) for result in piece.call.results for inner in result.pieces[:PIECES])
+    return size + FRAME
 
 
 def tell(card: Card) -> None:

@@ -11,7 +11,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from spanglass.dashboard import genai
 from spanglass.dashboard.attributes import OF_EVENT, OF_LINK, Attribute, Group, groups, table, warnings
-from spanglass.dashboard.cards import EMBEDDED, Card, Said, dealt, messages, paired
+from spanglass.dashboard.cards import EMBEDDED, Card, Said, dealt, last, messages, paired
 from spanglass.dashboard.facts import Fact, Share, errors, parameters, shares, times, tracebacks, usage
 from spanglass.dashboard.snippet import snippet
 from spanglass.dashboard.texts import laid_out
@@ -69,6 +69,14 @@ class Raw(NamedTuple):
     size: int
 
 
+class Shown(NamedTuple):
+    """The cards of a page, how many there are before them, and how many are to be asked for, if more can be shown."""
+
+    cards: list[Card]
+    left: int
+    more: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """What the page shows of a span beside the waterfall."""
@@ -102,12 +110,14 @@ class Detail:
     raw: Raw
     snippet: str | None
 
-    def shown(self, query: Mapping[str, str]) -> list[Card]:
-        """Return the cards that a page shows: the last ones, more of them where the query asks for that."""
+    def shown(self, query: Mapping[str, str]) -> Shown:
+        """Return what a page shows of the conversation: the end of it, more where the query asks for that."""
         asked = query.get("messages", "")
-        most = min(int(asked), MOST) if asked.isdecimal() and len(asked) < len(str(MOST)) + 1 else SHOWN
+        most = min(int(asked), MOST) if asked.isdecimal() and len(asked) <= len(str(MOST)) else SHOWN
         came = sum(card.received for card in self.cards)
-        return self.cards[max(0, len(self.cards) - came - most) :][: most + MOST]
+        cards = last(self.cards, most + min(came, MOST))
+        left = len(self.cards) - len(cards)
+        return Shown(cards, left, 4 * most if left and most < MOST and len(cards) >= most else None)
 
 
 def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spanglass.dashboard.cards import Card, messages
+from spanglass.dashboard.cards import Card, last, messages
 from spanglass.dashboard.drawing import page
 from spanglass.dashboard.facts import Fact, errors
 from spanglass.dashboard.store import Store, spans_of
@@ -45,6 +45,8 @@ SIZE: Final = 24_000_000
 """Characters of the spans that are read for a page."""
 CARDS: Final = 12
 """Messages that are shown of a call that adds more of them: the last ones."""
+ROOM: Final = 100_000
+"""Characters of the texts that are shown of a call, unless it is one long text."""
 BEFORE: Final = re.compile(r"(\d{1,19})-(\d{1,18})")
 
 # The spans of its traces, but for those of other sessions in them.
@@ -156,8 +158,9 @@ def _turns(spans: Sequence[ReadableSpan]) -> Iterator[Turn]:
     made = [(span, threads.add(span, messages(span))) for span in spans if is_call(span) and not is_attempt(span)]
     bring([card for _, added in made for card in added.cards], spans)
     for span, added in made:
-        hidden = max(0, len(added.cards) - CARDS)
-        yield _turn(span, _agent(span, around), added.thread.number, added.before, hidden, added.cards[hidden:])
+        cards = last(added.cards, CARDS, ROOM)
+        hidden = len(added.cards) - len(cards)
+        yield _turn(span, _agent(span, around), added.thread.number, added.before, hidden, cards)
 
 
 def _turn(span: ReadableSpan, agent: str | None, thread: int, before: int, hidden: int, cards: list[Card]) -> Turn:

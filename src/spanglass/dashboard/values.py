@@ -39,11 +39,29 @@ def values(span: ReadableSpan) -> Iterator[Value]:
 
 
 def bring(cards: Sequence[Card], spans: Iterable[ReadableSpan]) -> None:
-    """Put into calls that have no result what a tool's span returned that ran for them, by the id of the call."""
+    """Put into calls that have no result what other spans have, by the id of the call.
+
+    It is what a tool's span returned that ran for them, or what a later call sent.
+    """
     waiting = {call.id: call for card in cards for call in card.calls if call.id and not call.results}
     for span in spans if waiting else ():
-        call = waiting.get(text(span, oi.TOOL_ID, ai.GEN_AI_TOOL_CALL_ID) or "")
-        returned = None if call is None else next((value for value in values(span) if value.key == "output"), None)
-        if call is not None and returned is not None:
-            call.results.append(Result([Piece("text", returned.said)], f"span {span.name}"))
-            call.note = ""
+        for called, said in _results(span):
+            call = waiting.get(called)
+            if call is not None and not call.results:
+                call.results.append(Result([Piece("text", said)], f"span {span.name}", elsewhere=True))
+                call.note = ""
+
+
+def _results(span: ReadableSpan) -> Iterator[tuple[str, Said]]:
+    """Yield the results of tools that a span has, each with the id of the call."""
+    ran_for = text(span, oi.TOOL_ID, ai.GEN_AI_TOOL_CALL_ID)
+    if ran_for is not None:
+        yield from ((ran_for, value.said) for value in values(span) if value.key == "output")
+    of = format_span_id(id_of(span)), format_trace_id(trace_of(span))
+    end = f".{oi.MESSAGE_TOOL_CALL_ID}"
+    for name, called in (span.attributes or {}).items():
+        if name.endswith(end) and isinstance(called, str):
+            content = f"{name.removesuffix(end)}.{oi.MESSAGE_CONTENT}"
+            said = text(span, content)
+            if said is not None:
+                yield called, Said(said, f"{OF_SPAN}{content}", *of)

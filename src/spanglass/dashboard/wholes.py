@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from spanglass.dashboard import attributes, cards
 from spanglass.dashboard.pictures import picture
-from spanglass.dashboard.store import Store, spans_of
+from spanglass.dashboard.store import Store
 from spanglass.dashboard.texts import laid_out
 
 LARGEST = 2**20
@@ -58,8 +58,11 @@ def _text(request: Request) -> str:
 
 
 def _span(request: Request) -> ReadableSpan:
-    (span,) = spans_of([_line(request)])
-    return span
+    store: Store = request.app.state.store
+    found = store.span(request.path_params["trace_id"], request.path_params["span_id"])
+    if found is None:
+        raise HTTPException(404, "There is no such span.")
+    return found
 
 
 def _line(request: Request) -> str:
