@@ -400,7 +400,7 @@ def test_whole_texts_are_plain(dashboard: Dashboard) -> None:
     message = dashboard.ask(f"{whole_of(span)}/text?of=1-0")
     attribute = dashboard.ask(f"{whole_of(span)}/text?of=attribute-own")
 
-    assert "34,025 characters more" in page
+    assert "all of it, 50,025 characters" in page
     assert len(page) < 200_000
     assert (text, text) == (message.text, attribute.text)
     assert ("text/plain; charset=utf-8", "nosniff") == (

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -31,11 +31,12 @@ def application(store: Store, access: Access) -> ASGIApp:
         Route("/", traces, name="traces"),
         Route("/traces/{trace_id}.jsonl", download, name="download"),
         Route("/traces/{trace_id}", trace, name="trace"),
-        Route("/sessions", sessions, name="sessions"),
         Route("/traces/{trace_id}/spans/{span_id}/text", text, name="text"),
         Route("/traces/{trace_id}/spans/{span_id}/image", image, name="image"),
         Route("/traces/{trace_id}/spans/{span_id}/raw", raw, name="raw"),
+        Route("/sessions", sessions, name="sessions"),
         Route("/session", session, name="session"),
+        Route("/favicon.ico", icon, name="icon"),
         Route("/health", health, name="health"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
     ]
@@ -49,3 +50,8 @@ def application(store: Store, access: Access) -> ASGIApp:
 async def health(request: Request) -> Response:  # noqa: ARG001 - as Starlette calls it
     """Say that there is an answer."""
     return PlainTextResponse("ok\n")
+
+
+async def icon(request: Request) -> Response:  # noqa: ARG001 - as Starlette calls it
+    """Answer with the icon, which a browser asks for beside a text."""
+    return FileResponse(STATIC / "icon.svg")

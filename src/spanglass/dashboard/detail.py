@@ -61,6 +61,14 @@ class Linked(NamedTuple):
     attributes: list[Attribute]
 
 
+class Raw(NamedTuple):
+    """The span as OTLP/JSON, laid out, as far as it is shown; `size` is how many characters there are in all."""
+
+    shown: str
+    cut: bool
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """What the page shows of a span beside the waterfall."""
@@ -91,8 +99,7 @@ class Detail:
     events: list[Happening]
     events_more: int
     links: list[Linked]
-    raw: str
-    raw_size: int
+    raw: Raw
     snippet: str | None
 
     def shown(self, query: Mapping[str, str]) -> list[Card]:
@@ -109,8 +116,6 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
     bring(cards, (other for other in spans if other is not span))
     embedded = conversation.embedded(span)
     of = format_span_id(id_of(span)), format_trace_id(trace_of(span))
-    (line,) = lines([span])
-    attributes = span.attributes or {}
     return Detail(
         name=span.name,
         trace=of[1],
@@ -118,7 +123,7 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         kind=text(span, oi.OPENINFERENCE_SPAN_KIND, ai.GEN_AI_OPERATION_NAME) or span.kind.name,
         status=status_of(span),
         start=start_and_end(span)[0],
-        model=next((found for name in MODEL if (found := text_of(attributes, name))), None),
+        model=next((found for name in MODEL if (found := text_of(span.attributes or {}, name))), None),
         session=text(span, *SESSION),
         warnings=warnings(span),
         errors=errors(span),
@@ -137,16 +142,8 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         groups=groups(span),
         events=[_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))],
         events_more=max(0, len(span.events) - MOST_EVENTS),
-        links=[
-            Linked(
-                format_trace_id(link.context.trace_id),
-                format_span_id(link.context.span_id),
-                table(link.attributes or {}, f"{OF_LINK}{number}-"),
-            )
-            for number, link in enumerate(islice(span.links, MOST_EVENTS))
-        ],
-        raw=laid_out(line, RAW),
-        raw_size=len(line),
+        links=[_link(span, number) for number in range(min(len(span.links), MOST_EVENTS))],
+        raw=_raw(span),
         snippet=snippet(span),
     )
 
@@ -156,6 +153,19 @@ def _event(span: ReadableSpan, number: int) -> Happening:
     after = ((event.timestamp or 0) - start_and_end(span)[0]) / NANOSECONDS
     offset = f"+{duration(after)}" if after >= 0 else f"-{duration(-after)}"
     return Happening(event.name, offset, table(event.attributes or {}, f"{OF_EVENT}{number}-"))
+
+
+def _link(span: ReadableSpan, number: int) -> Linked:
+    link = span.links[number]
+    attributes = table(link.attributes or {}, f"{OF_LINK}{number}-")
+    return Linked(format_trace_id(link.context.trace_id), format_span_id(link.context.span_id), attributes)
+
+
+def _raw(span: ReadableSpan) -> Raw:
+    (line,) = lines([span])
+    head = line[: 8 * RAW]  # which is at least as much as is shown, however it is laid out
+    shown = laid_out(head, RAW)
+    return Raw(shown[:RAW], len(shown) > RAW or len(head) < len(line), len(line))
 
 
 def _tool(definition: str) -> Tool:

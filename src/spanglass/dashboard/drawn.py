@@ -19,24 +19,24 @@ Models write it to be drawn. What a program sends is shown as it was sent, since
 
 
 class Drawn(NamedTuple):
-    """A text as it stands in a page; `more` counts the characters that are not shown, of all of them."""
+    """A text as it stands in a page; `cut` tells whether there is more of it."""
 
     kind: str
     markup: Markup
-    more: int
+    cut: bool
 
 
 def drawn(text: str, tone: str = "", how: str = "") -> Drawn:
     """Return a text as `how` wants it: "text" as it was sent, "markdown", or else by the tone of who speaks."""
     laid_out = pretty(text, LONGEST) if how != "text" and len(text) <= LONGEST_JSON else None
     if laid_out is not None:
-        return _cut("json", laid_out, max(0, len(text) - LONGEST))
+        return _cut("json", laid_out)
     wanted = how == "markdown" or (how != "text" and tone == WRITES_MARKDOWN)
     marked = prose(text) if wanted else None
     if marked is not None:
-        return Drawn("prose", marked, 0)
-    return _cut("sent", text, max(0, len(text) - LONGEST))
+        return Drawn("prose", marked, cut=False)
+    return _cut("sent", text)
 
 
-def _cut(kind: str, text: str, more: int) -> Drawn:
-    return Drawn(kind, visible(text[:LONGEST]), more or max(0, len(text) - LONGEST))
+def _cut(kind: str, text: str) -> Drawn:
+    return Drawn(kind, visible(text[:LONGEST]), cut=len(text) > LONGEST)

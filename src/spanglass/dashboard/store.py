@@ -14,11 +14,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.dashboard.entry import Entry
 from spanglass.dashboard.retention import LOW, MAX_AGE, MAX_BYTES, Limits, remove, shrink, size
-from spanglass.dashboard.schema import WAL, connected, made, prepare, transaction
+from spanglass.dashboard.schema import WAL, connected, is_there, made, prepare, transaction
 from spanglass.export.otlp_spans import SpanReader
 
 EVERY: Final = 2.0
 """Seconds between two looks at what is due to leave."""
+
+GONE: Final = "it has been removed or replaced: start the dashboard anew"
 
 ADD_SPAN: Final = """
 INSERT INTO spans (trace, span, start, session, line) VALUES (?, ?, ?, ?, ?) ON CONFLICT (trace, span) DO NOTHING
@@ -66,6 +68,8 @@ class Store:
         self._closing = threading.Event()
         made(path)
         self._writer = _opened(path)
+        self._spoilt = ""
+        self._file = path.stat().st_ino
         self._keeper = threading.Thread(target=self._keep, name="spanglass-dashboard-retention", daemon=True)
         if self._limits != (None, None):
             self._keeper.start()
@@ -92,6 +96,10 @@ class Store:
         try:
             return self.reader().execute(query, values).fetchall()
         except sqlite3.Error as error:
+            if (
+                type(error) is sqlite3.DatabaseError
+            ):  # no other is of this class itself: it is no file of SQLite any more
+                self._spoilt = f"{error}: start the dashboard anew with another file"
             raise Unavailable(str(error)) from error
 
     def trace(self, trace: str, most: int) -> list[ReadableSpan]:
@@ -182,6 +190,8 @@ class Store:
         with self._writing:
             if self._closing.is_set():
                 raise Unavailable(self._closed)
+            if self._spoilt or not is_there(self.path, self._file):
+                raise Unavailable(self._spoilt or GONE)
             try:
                 yield self._writer
             except sqlite3.Error as error:

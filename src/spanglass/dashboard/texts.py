@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -30,7 +31,7 @@ def _spelled(found: re.Match[str]) -> str:
     return f'<span class="control">U+{ord(found[0]):04X}</span>'
 
 
-TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]|[^\s{}\[\],:"]+')
 SHORT: Final = 60
 """Characters of JSON that stands on one line."""
 DEEPEST: Final = 40
@@ -38,10 +39,10 @@ DEEPEST: Final = 40
 
 
 def pretty(text: str, most: int) -> str | None:
-    """Return about so many characters of JSON with all that it says; None for other texts.
+    """Return JSON laid out, up to one character more than `most`; None for other texts.
 
-    Each value stands on a line of its own, unless all of it is short. Its numbers stay as they
-    were written, and a name that comes twice comes twice.
+    Each value stands on a line of its own, unless all of it is short. Its numbers stay as they were written, and a name
+    that comes twice comes twice.
     """
     if text.lstrip()[:1] not in {"{", "["} or not is_json(text):
         return None
@@ -49,7 +50,7 @@ def pretty(text: str, most: int) -> str | None:
 
 
 def laid_out(text: str, most: int) -> str:
-    """Return about so many characters of a text that is known to be JSON, likewise."""
+    """Return a text that is known to be JSON, or the beginning of one, likewise."""
     is_short = len(text) <= SHORT
     out: list[str] = []
     size = depth = 0
@@ -67,7 +68,7 @@ def laid_out(text: str, most: int) -> str:
             break
         depth += piece in OPENING
         before = piece
-    return "".join(out)
+    return "".join(out)[: most + 1]
 
 
 OPENING: Final = ("{", "[")
@@ -75,5 +76,7 @@ CLOSING: Final = ("}", "]")
 
 
 def _unescaped(piece: str) -> str:
-    """Return a piece of JSON with the letters that it spells by their code points."""
-    return json.dumps(json.loads(piece, strict=False), ensure_ascii=False) if "\\u" in piece else piece
+    """Return a piece of JSON with the letters that it spells by their code points; one that was cut as it is."""
+    with suppress(ValueError):
+        return json.dumps(json.loads(piece, strict=False), ensure_ascii=False) if "\\u" in piece else piece
+    return piece

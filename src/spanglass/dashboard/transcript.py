@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id, format_trace_id
@@ -52,7 +52,8 @@ OF_SESSION: Final = """
 FROM spans WHERE trace IN (SELECT trace FROM spans WHERE session = ?) AND (session IS NULL OR session = ?)
 """
 COUNT: Final = f"SELECT count(*), count(DISTINCT trace), min(id), max(id) {OF_SESSION}"
-NEWEST: Final = f"SELECT id, start, line {OF_SESSION} AND (start, id) < (?, ?) ORDER BY start DESC, id DESC LIMIT ?"
+LINE: Final = "SELECT line FROM spans WHERE id = ?"
+NEWEST: Final = f"SELECT id, start {OF_SESSION} AND (start, id) < (?, ?) ORDER BY start DESC, id DESC LIMIT ?"
 LAST: Final = 2**63 - 1
 
 
@@ -131,8 +132,14 @@ def read(store: Store, name: str, before: tuple[int, int]) -> tuple[list[Readabl
     found: list[ReadableSpan] = []
     calls = size = 0
     place = before
-    for identity, start, line in store.reader().execute(NEWEST, (name, name, *before, SPANS)):
-        span = next(spans_of([line]))
+    # The lines one by one, since most of them may not be needed, and sorting would read them all.
+    for row in store.read(NEWEST, (name, name, *before, SPANS)):
+        identity, start = cast("tuple[int, int]", row)
+        lines = [str(line) for (line,) in store.read(LINE, (identity,))]
+        if not lines:
+            continue  # it has been too old for the file since
+        (line,) = lines
+        (span,) = spans_of([line])
         size += len(line)
         if found and (size > SIZE or (calls == CALLS and is_call(span))):
             return found[::-1], f"{place[0]}-{place[1]}"

@@ -51,7 +51,7 @@ def trace(request: Request) -> Response:
         "trace.html",
         state,
         trace_id=trace_id,
-        heading=heading(spans, waterfall.lines[0].node.span),
+        heading=heading(spans, [line.node.span for line in waterfall.lines if not line.depth]),
         retries=summed(calls, tries),
         axis=waterfall.axis,
         rows=shown,

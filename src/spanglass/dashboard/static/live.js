@@ -98,8 +98,21 @@ function show(text) {
   next.innerHTML = text;
   dress(next.content);
   const focused = document.activeElement;
+  const held = hold();
   merge(main, next.content);
+  held();
   if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true }); // it was moved
+}
+
+// What is read stays where it is on the screen, whatever comes above it, unless the top is looked at.
+function hold() {
+  if (!scrollY) return () => {};
+  const top = (element) => element.getBoundingClientRect().top;
+  const seen = (element) => top(element) >= 0 && top(element) < innerHeight;
+  const focused = document.activeElement.closest("main [id], main [data-row]");
+  const read = focused && seen(focused) ? focused : [...main.querySelectorAll("[data-row], [id]")].find(seen);
+  const before = read && top(read);
+  return () => read && read.isConnected && scrollBy({ top: top(read) - before, behavior: "instant" });
 }
 
 function merge(old, next) {
