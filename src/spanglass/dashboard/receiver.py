@@ -103,7 +103,7 @@ class Receiver:
             raise Refused(415, OTHER_ENCODING if kind in KINDS else OTHER_KIND)
         self._coming += 1
         try:
-            with _within(LONGEST, Refused(408, SLOW)):
+            with _within(LONGEST, Refused(503, SLOW, retry=AGAIN)):
                 body = await received(stream, place)
         finally:
             self._coming -= 1

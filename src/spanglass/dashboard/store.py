@@ -93,12 +93,12 @@ class Store:
 
     def read(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows of a query; Unavailable where the file cannot be read."""
+        reader = self._reader()
         try:
-            return self.reader().execute(query, values).fetchall()
+            with reader.lock:
+                return reader.connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            if (
-                type(error) is sqlite3.DatabaseError
-            ):  # no other is of this class itself: it is no file of SQLite any more
+            if type(error) is sqlite3.DatabaseError:  # of no narrower class: it is no file of SQLite any more
                 self._spoilt = f"{error}: start the dashboard anew with another file"
             raise Unavailable(str(error)) from error
 
@@ -116,13 +116,7 @@ class Store:
 
     def reader(self) -> sqlite3.Connection:
         """Return this thread's connection, by which nothing is written; it is closed when the thread ends."""
-        if self._closing.is_set():
-            raise Unavailable(self._closed)
-        found: _Reader | None = getattr(self._local, "reader", None)
-        if found is None:
-            found = self._local.reader = _Reader(self.path)
-            self._readers.add(found)
-        return found.connection
+        return self._reader().connection
 
     def expire(self) -> int:
         """Have leave what is due to, and return how many spans that were; Unavailable where that is not possible now.
@@ -147,6 +141,16 @@ class Store:
             self._writer.close()
         for reader in list(self._readers):
             reader.close()
+
+    def _reader(self) -> "_Reader":
+        """Return what this thread reads by."""
+        if self._closing.is_set():
+            raise Unavailable(self._closed)
+        found: _Reader | None = getattr(self._local, "reader", None)
+        if found is None:
+            found = self._local.reader = _Reader(self.path)
+            self._readers.add(found)
+        return found
 
     def _keep(self) -> None:
         while not self._closing.wait(EVERY):
@@ -202,13 +206,18 @@ class _Reader:
     """A connection that reads, closed at the latest when the thread that has it is gone."""
 
     def __init__(self, path: Path) -> None:
+        self.lock = threading.Lock()
         self.connection = connected(path)
         self.connection.execute("PRAGMA query_only = on")
 
-    def close(self) -> None:
+    def __del__(self) -> None:
         self.connection.close()
 
-    __del__ = close
+    def close(self) -> None:
+        """End what is being read."""
+        self.connection.interrupt()
+        with self.lock:
+            self.connection.close()
 
 
 def spans_of(found: Iterable[str]) -> Iterator[ReadableSpan]:
