@@ -104,10 +104,11 @@ $(BACKENDS):
 	&& rm -rf $$making/builder $$making/collector $$making/collector.yaml \
 	&& chmod 755 $$making && { mv -T $$making $@ 2>/dev/null || test -d $@; }
 
-demo: install ## a conversation with everything that can happen to a call, and what it shows
-	.venv/bin/python examples/demo.py
+demo: install ## a conversation with everything that can happen to a call, and what it shows: here, and in the dashboard
+	.venv/bin/python examples/demo.py$(if $(ARGS), $(ARGS))
 
-pictures: install backends ## draw anew the picture of a trace in Jaeger
+pictures: install backends ## draw anew the pictures of the dashboard and of a trace in Jaeger
+	PYTHONPATH=tests/backends .venv/bin/python tests/dashboard/pictured.py
 	SPANGLASS_BACKENDS=$(BACKENDS) PYTHONPATH=tests/backends:examples/backends/jaeger .venv/bin/python tests/backends/picture.py
 
 bench: install ## what a call costs, beside doing without: a table

@@ -154,12 +154,13 @@ class Attempt:
 
 @dataclass(slots=True)
 class StreamStats:
-    """How a stream went. Durations are nanoseconds; `first` is from the call's start."""
+    """How a stream went. Durations are nanoseconds; `first` and `longest_gap_at` are from the call's start."""
 
     outcome: str = "open"
     chunks: int = 0
     first: int | None = None
     longest_gap: int | None = None
+    longest_gap_at: int | None = None
     estimated_tokens: int | None = None
 
 

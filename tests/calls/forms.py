@@ -68,7 +68,7 @@ from clients import (
     without,
 )
 from opentelemetry.trace import SpanContext
-from stories import EVENT, FIRST, GAP
+from stories import EVENT, FIRST, GAP, GAP_AT
 from told import SECONDS, SPLIT
 
 from spanglass.testing import Answer, Reply, completion
@@ -96,7 +96,7 @@ def of_stream(ask: Ask, outcome: str, taken: int, *, timed: bool = True) -> Said
     """Return what is said of a stream that was left after so many chunks."""
     known = ask.arrived[taken] if taken else {ESTIMATED: 0}
     arrived = {name: value for name, value in known.items() if name != "output.value"}
-    times = dict.fromkeys([FIRST, GAP][:taken] if timed else [], SECONDS)
+    times = dict.fromkeys([FIRST, *(GAP, GAP_AT) * (taken > 1)][: 3 * taken] if timed else [], SECONDS)
     stats = {"spanglass.stream.outcome": outcome, "spanglass.stream.chunk_count": taken}
     return Said(
         {**arrived, **stats, **times},

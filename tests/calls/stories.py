@@ -12,6 +12,7 @@ from spanglass.testing import OpenAIServer
 SECOND = 1_000_000_000
 FIRST = "spanglass.stream.time_to_first_chunk"
 GAP = "spanglass.stream.longest_gap"
+GAP_AT = "spanglass.stream.longest_gap_at"
 EVENT = "First Token Stream Event"
 CHUNKS = "spanglass.stream.chunk_count"
 
@@ -76,7 +77,7 @@ def told(span: ReadableSpan) -> Story:
     _check(span, attributes)
     if span.name != CHAT.span:  # how the events of other streams settle is told with their readers
         attributes.pop("output.value", None)
-    for name in (*SPLIT, FIRST, GAP):
+    for name in (*SPLIT, FIRST, GAP, GAP_AT):
         attributes.pop(name, None)
     events = [(event.name, _lasting(event.attributes or {})) for event in span.events]
     return Story(span.name, span.status.status_code.name, span.status.description, attributes, events)
@@ -95,9 +96,11 @@ def _check(span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
     assert abs(sum(parts) - duration) < 1e-6
     if CHUNKS not in attributes:
         return
-    expected = [name for name, least in ((FIRST, 1), (GAP, 2)) if attributes[CHUNKS] >= least]
-    assert expected == [name for name in (FIRST, GAP) if name in attributes]
-    assert 0 <= sum(attributes[name] for name in expected) <= duration + 1e-6
+    expected = [name for name, least in ((FIRST, 1), (GAP, 2), (GAP_AT, 2)) if attributes[CHUNKS] >= least]
+    assert expected == [name for name in (FIRST, GAP, GAP_AT) if name in attributes]
+    begun = [0.0, *(attributes[name] for name in expected if name != GAP)]
+    assert [*begun, duration + 1e-6] == sorted([*begun, duration + 1e-6])
+    assert begun[-1] + attributes.get(GAP, 0) <= duration + 1e-6
     if attributes[CHUNKS]:
         _check_first(span.events[0], span.start_time + round(attributes[FIRST] * SECOND))
 

@@ -30,7 +30,7 @@ def stats(outcome: str, count: int, estimated: int | None) -> dict[str, Any]:
     if count:
         said["spanglass.stream.time_to_first_chunk"] = "seconds"
     if count > 1:
-        said["spanglass.stream.longest_gap"] = "seconds"
+        said["spanglass.stream.longest_gap"] = said["spanglass.stream.longest_gap_at"] = "seconds"
     if estimated is not None:
         said["spanglass.usage.estimated_completion_tokens"] = estimated
     return said

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from asks import STREAMED, Ask, each
-from stories import FIRST, GAP, Story, streamed, told
+from stories import FIRST, GAP, GAP_AT, Story, streamed, told
 
 from flavours import Flavour
 from spanglass.testing import CapturedSpans, OpenAIServer, Stall, Stream, chunks
@@ -235,6 +235,7 @@ def test_times_of_the_caller(server: OpenAIServer, captured: CapturedSpans, flav
     said = span.attributes or {}
     assert 0.03 <= float(str(said[FIRST])) <= first - begun
     assert 0.06 <= float(str(said[GAP])) <= second - begun
+    assert said[GAP_AT] == said[FIRST]
 
 
 def test_open_while_held(server: OpenAIServer, captured: CapturedSpans, flavour: Flavour) -> None:

@@ -95,7 +95,14 @@ def test_call() -> None:
 def test_stream(usage: Usage | None, estimate: dict[str, Any]) -> None:
     """A stream tells how it went, and estimates tokens only where the provider counted none."""
     source = record(
-        stream=StreamStats("closed", chunks=4, first=350_000_000, longest_gap=2_000_000_000, estimated_tokens=3),
+        stream=StreamStats(
+            "closed",
+            chunks=4,
+            first=350_000_000,
+            longest_gap=2_000_000_000,
+            longest_gap_at=400_000_000,
+            estimated_tokens=3,
+        ),
         usage=usage,
     )
 
@@ -104,6 +111,7 @@ def test_stream(usage: Usage | None, estimate: dict[str, Any]) -> None:
         "spanglass.stream.chunk_count": 4,
         "spanglass.stream.time_to_first_chunk": 0.35,
         "spanglass.stream.longest_gap": 2.0,
+        "spanglass.stream.longest_gap_at": 0.4,
         **estimate,
     }
 

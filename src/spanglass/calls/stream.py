@@ -59,7 +59,7 @@ SPENT = Spent()
 class StreamState:
     """What has arrived of a stream; `last` is monotonic."""
 
-    __slots__ = ("accumulator", "body", "call", "chunks", "first", "gap", "inner", "last")
+    __slots__ = ("accumulator", "body", "call", "chunks", "first", "gap", "gap_from", "inner", "last")
 
     def __init__(self, call: Call, accumulator: Accumulates, body: Body) -> None:
         self.call = call
@@ -69,6 +69,7 @@ class StreamState:
         self.first = 0
         self.last = perf_counter_ns()
         self.gap = 0
+        self.gap_from = 0
         self.inner: weakref.ref[Any] | None = None
 
     def end(self) -> None:
@@ -110,8 +111,10 @@ class StreamState:
         if outcome in LEFT:
             outcome = self.accumulator.end or ("truncated" if self.body.whole else outcome)
         first = self.first - self.call.origin if self.first else None
-        gap = self.gap if first is not None and self.chunks > 1 else None
-        return StreamStats(outcome, self.chunks, first, gap, self.accumulator.bearing)
+        if first is None or self.chunks == 1:
+            return StreamStats(outcome, self.chunks, first, estimated_tokens=self.accumulator.bearing)
+        gap_at = (self.gap_from or self.first) - self.call.origin
+        return StreamStats(outcome, self.chunks, first, self.gap, gap_at, self.accumulator.bearing)
 
 
 # A response's own iterators over its bytes. An event loop that shuts down closes them in any order with the SDK's.
@@ -132,7 +135,7 @@ def accumulate(state: StreamState, inner: Generator[Any, None, None]) -> Iterato
             if state.first == 0:
                 state.first = now
             elif now - state.last > state.gap:
-                state.gap = now - state.last
+                state.gap, state.gap_from = now - state.last, state.last
             state.last = now
             state.chunks += 1
             try:
@@ -158,7 +161,7 @@ async def accumulate_async(state: StreamState, inner: AsyncGenerator[Any, None])
             if state.first == 0:
                 state.first = now
             elif now - state.last > state.gap:
-                state.gap = now - state.last
+                state.gap, state.gap_from = now - state.last, state.last
             state.last = now
             state.chunks += 1
             try:

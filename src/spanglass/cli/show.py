@@ -1,7 +1,7 @@
 """`spanglass show`."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -20,6 +20,7 @@ from spanglass.cli.steps import Line, Step, step
 from spanglass.cli.traces import Outline, check_is_file, gathered, outlines, spans_of, stop
 from spanglass.export.words import duration
 from spanglass.reading.spans import NANOSECONDS
+from spanglass.reading.tree import ordered
 
 DEEPEST: Final = 10  # levels of indentation, which leave half of 80 columns
 NARROWEST: Final = 16
@@ -87,29 +88,6 @@ def _drawn(line: Line, width: int) -> Text:
 def _when(nanoseconds: int) -> str:
     moment = EPOCH + timedelta(microseconds=nanoseconds // 1000)
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} UTC"
-
-
-def ordered(steps: Sequence[Step]) -> Iterator[tuple[Step, Step | None]]:
-    """Yield the steps with their parents, each after its own; siblings by start. Of a circle the earliest is a root."""
-    by_start = sorted(steps, key=attrgetter("start"))
-    ids = {own.id: own for own in by_start}
-    children: dict[int, list[Step]] = {}
-    roots: list[Step] = []
-    for own in by_start:
-        if own.parent is None or own.parent == own.id or own.parent not in ids:
-            roots.append(own)
-        else:
-            children.setdefault(own.parent, []).append(own)
-    met: set[int] = set()
-    for root in (*roots, *by_start):
-        waiting = [root]
-        while waiting:
-            own = waiting.pop()
-            if own.id in met:
-                continue
-            met.add(own.id)
-            yield own, None if own is root or own.parent is None else ids[own.parent]
-            waiting += reversed(children.get(own.id, ()))
 
 
 def tree(trace: int, steps: Sequence[Step]) -> Tree:

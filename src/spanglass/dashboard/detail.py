@@ -1,11 +1,72 @@
 """One span, as a person looks at it: what was said, and all that is known of it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import format_span_id, format_trace_id
 
+from spanglass.dashboard import genai
+from spanglass.dashboard.attributes import OF_EVENT, OF_LINK, Attribute, Group, groups, table, warnings
+from spanglass.dashboard.cards import EMBEDDED, Card, Said, dealt, messages, paired
+from spanglass.dashboard.facts import Fact, Share, errors, parameters, shares, times, tracebacks, usage
 from spanglass.dashboard.snippet import snippet
+from spanglass.dashboard.texts import laid_out
+from spanglass.dashboard.values import Value, bring, values
+from spanglass.export.notes import id_of, status_of, text_of
+from spanglass.export.otlp_json import lines
+from spanglass.export.words import duration
+from spanglass.plain import fields
+from spanglass.reading import conversation
+from spanglass.reading.spans import MODEL, NANOSECONDS, SESSION, text, trace_of
+from spanglass.reading.spans import times as start_and_end
+from spanglass.semconv import gen_ai as ai
+from spanglass.semconv import openinference as oi
+
+SHOWN: Final = 30
+"""Messages of a conversation that are shown at first: the last ones, and all that came back."""
+MOST: Final = 400
+"""Messages that are shown at most."""
+MOST_EVENTS: Final = 200
+MOST_TEXTS: Final = 50
+MOST_TOOLS: Final = 128
+RAW: Final = 20_000
+"""Characters of the raw span that are shown."""
+
+
+class Tool(NamedTuple):
+    """A tool that was offered to the model; `definition` is all of it, as JSON."""
+
+    name: str
+    description: str
+    definition: str
+
+
+class Happening(NamedTuple):
+    """An event of the span, and how long after its start."""
+
+    name: str
+    offset: str
+    attributes: list[Attribute]
+
+
+class Linked(NamedTuple):
+    """A span that this one is linked to."""
+
+    trace: str
+    span: str
+    attributes: list[Attribute]
+
+
+class Raw(NamedTuple):
+    """The span as OTLP/JSON, laid out, as far as it is shown; `size` is how many characters there are in all."""
+
+    shown: str
+    cut: bool
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +74,106 @@ class Detail:
     """What the page shows of a span beside the waterfall."""
 
     name: str
+    trace: str
+    span: str
+    kind: str
+    status: str
+    start: int
+    model: str | None
+    session: str | None
+    warnings: list[str]
+    errors: list[Fact]
+    tracebacks: list[str]
+    cards: list[Card]
+    sent: int
+    values: list[Value]
+    embedded: list[Said]
+    embedded_more: int
+    vectors: tuple[int, int]
+    parameters: list[Fact]
+    tools: list[Tool]
+    usage: list[Fact]
+    shares: list[Share]
+    times: list[Fact]
+    groups: list[Group]
+    events: list[Happening]
+    events_more: int
+    links: list[Linked]
+    raw: Raw
     snippet: str | None
 
+    def shown(self, query: Mapping[str, str]) -> list[Card]:
+        """Return the cards that a page shows: the last ones, more of them where the query asks for that."""
+        asked = query.get("messages", "")
+        most = min(int(asked), MOST) if asked.isdecimal() and len(asked) < len(str(MOST)) + 1 else SHOWN
+        came = sum(card.received for card in self.cards)
+        return self.cards[max(0, len(self.cards) - came - most) :][: most + MOST]
 
-def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:  # noqa: ARG001 - to come
+
+def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
     """Return what is shown of a span, which is one of the `spans` of its trace."""
-    return Detail(span.name, snippet(span))
+    cards = paired(dealt(messages(span)))
+    bring(cards, (other for other in spans if other is not span))
+    embedded = conversation.embedded(span)
+    of = format_span_id(id_of(span)), format_trace_id(trace_of(span))
+    return Detail(
+        name=span.name,
+        trace=of[1],
+        span=of[0],
+        kind=text(span, oi.OPENINFERENCE_SPAN_KIND, ai.GEN_AI_OPERATION_NAME) or span.kind.name,
+        status=status_of(span),
+        start=start_and_end(span)[0],
+        model=next((found for name in MODEL if (found := text_of(span.attributes or {}, name))), None),
+        session=text(span, *SESSION),
+        warnings=warnings(span),
+        errors=errors(span),
+        tracebacks=tracebacks(span),
+        cards=cards,
+        sent=sum(not card.received for card in cards),
+        values=[] if cards or embedded else [*values(span)],
+        embedded=[Said(said, f"{EMBEDDED}{number}", *of) for number, said in enumerate(embedded[:MOST_TEXTS])],
+        embedded_more=max(0, len(embedded) - MOST_TEXTS),
+        vectors=conversation.vectors(span),
+        parameters=parameters(span),
+        tools=[_tool(tool) for tool in islice(conversation.tools(span) or genai.tools(span), MOST_TOOLS)],
+        usage=usage(span),
+        shares=shares(span),
+        times=times(span),
+        groups=groups(span),
+        events=[_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))],
+        events_more=max(0, len(span.events) - MOST_EVENTS),
+        links=[_link(span, number) for number in range(min(len(span.links), MOST_EVENTS))],
+        raw=_raw(span),
+        snippet=snippet(span),
+    )
+
+
+def _event(span: ReadableSpan, number: int) -> Happening:
+    event = span.events[number]
+    after = ((event.timestamp or 0) - start_and_end(span)[0]) / NANOSECONDS
+    offset = f"+{duration(after)}" if after >= 0 else f"-{duration(-after)}"
+    return Happening(event.name, offset, table(event.attributes or {}, f"{OF_EVENT}{number}-"))
+
+
+def _link(span: ReadableSpan, number: int) -> Linked:
+    link = span.links[number]
+    attributes = table(link.attributes or {}, f"{OF_LINK}{number}-")
+    return Linked(format_trace_id(link.context.trace_id), format_span_id(link.context.span_id), attributes)
+
+
+def _raw(span: ReadableSpan) -> Raw:
+    (line,) = lines([span])
+    head = line[: 8 * RAW]  # which is at least as much as is shown, however it is laid out
+    shown = laid_out(head, RAW)
+    return Raw(shown[:RAW], len(shown) > RAW or len(head) < len(line), len(line))
+
+
+def _tool(definition: str) -> Tool:
+    """Return a tool by its definition, in either of the shapes that the API has."""
+    try:
+        own = fields(json.loads(definition))
+    except (ValueError, RecursionError):
+        return Tool("", "", definition)
+    inner = fields(own.get("function")) or own
+    name = inner.get("name") or inner.get("type") or ""
+    return Tool(str(name), str(inner.get("description") or ""), definition)

@@ -11,6 +11,8 @@ SPANGLASS_STREAM_TIME_TO_FIRST_CHUNK: Final = "spanglass.stream.time_to_first_ch
 """Seconds from the start of the call to its first chunk."""
 SPANGLASS_STREAM_LONGEST_GAP: Final = "spanglass.stream.longest_gap"
 """The longest time between two chunks as the caller received them, in seconds."""
+SPANGLASS_STREAM_LONGEST_GAP_AT: Final = "spanglass.stream.longest_gap_at"
+"""Seconds from the start of the call to the chunk after which the longest gap came."""
 SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS: Final = "spanglass.usage.estimated_completion_tokens"
 """An estimate: one token for each chunk with content. Only where the provider reported no usage."""
 SPANGLASS_USAGE_TOLD_PROMPT_TOKENS: Final = "spanglass.usage.told.prompt_tokens"

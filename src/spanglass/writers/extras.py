@@ -49,6 +49,7 @@ _STREAM = table((own.SPANGLASS_STREAM_OUTCOME, "outcome"), (own.SPANGLASS_STREAM
 _STREAM_TIMES = durations(
     (own.SPANGLASS_STREAM_TIME_TO_FIRST_CHUNK, "first"),
     (own.SPANGLASS_STREAM_LONGEST_GAP, "longest_gap"),
+    (own.SPANGLASS_STREAM_LONGEST_GAP_AT, "longest_gap_at"),
 )
 _FAILURE = table(
     (otel.ERROR_TYPE, "type"),

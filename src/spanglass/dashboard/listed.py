@@ -1,0 +1,129 @@
+"""One trace as lists tell it: what it was, how it ended, how long it took and what it used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from spanglass.dashboard.searching import Trace
+from spanglass.dashboard.store import Store
+from spanglass.export.notes import line
+from spanglass.export.summary import summarize
+from spanglass.reading.spans import FIRST_CHUNK, MODEL, NANOSECONDS, TOKENS_IN, TOKENS_OUT, is_call, number, text, times
+from spanglass.semconv import openinference as oi
+from spanglass.semconv import spanglass as own
+
+MOST: Final = 300
+"""Spans of a trace that are read for its row."""
+REMEMBERED: Final = 4000
+"""Traces whose rows are kept."""
+NAMED: Final = 3
+"""Models that are named."""
+OUTCOMES: Final = {"SUCCESS": "ok", "FAILED": "failed", "INCOMPLETE": "unset"}
+"""The class that each status is drawn in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a row tells of a trace; what is not known is None, and every text is one line that nothing obeys.
+
+    Times are nanoseconds since the epoch, durations seconds, `cost` US dollars. `first_chunk` counts from the start of
+    the call whose first chunk came first. `tokens_out` are estimated in part where `estimated`; `whole` is false where
+    there are more spans than were read.
+    """
+
+    status: str
+    name: str
+    prompt: str | None
+    model: str | None
+    first_chunk: float | None
+    tokens_in: int | None
+    tokens_out: int | None
+    estimated: bool
+    cost: Decimal | None
+    partial: bool
+    retries: int
+    whole: bool
+
+    @property
+    def outcome(self) -> str:
+        """The class that the status is drawn in."""
+        return OUTCOMES[self.status]
+
+
+class Lister:
+    """Tells of the traces of a store; of one that has not changed it remembers what it told."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._listed = lru_cache(REMEMBERED)(self._read)
+
+    def listed(self, trace: Trace) -> Listed | None:
+        """Return what a row tells; None of a trace that is gone by now."""
+        ((count,),) = self._store.read("SELECT (SELECT spans FROM traces WHERE trace = ?)", (trace.trace,))
+        return None if count is None else self._listed(trace.trace, count)
+
+    def _read(self, trace: str, count: object) -> Listed | None:
+        spans = self._store.trace(trace, MOST)
+        return listed(spans, whole=len(spans) == count) if spans else None
+
+
+def listed(spans: Sequence[ReadableSpan], *, whole: bool = True) -> Listed:
+    """Return what a row tells of a trace, from its spans in any order."""
+    summary = summarize(spans)
+    calls = [span for span in spans if is_call(span)]
+    tokens_in, tokens_out = _sum(calls, *TOKENS_IN), _sum(calls, *TOKENS_OUT)
+    guessed = _sum(
+        [span for span in calls if number(span, *TOKENS_OUT) is None], own.SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS
+    )
+    outermost = _outermost(spans)
+    return Listed(
+        status=summary.status,
+        name=summary.name or line(outermost.name) or "(no name)",
+        prompt=summary.prompt or _said(outermost),
+        model=_models(calls) or summary.model,
+        first_chunk=_first_chunk(calls),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out if guessed is None else (tokens_out or 0) + guessed,
+        estimated=guessed is not None,
+        cost=summary.cost,
+        partial=summary.partial,
+        retries=summary.retries,
+        whole=whole,
+    )
+
+
+def _outermost(spans: Sequence[ReadableSpan]) -> ReadableSpan:
+    """Return the first of the spans that are in no other."""
+    inside = {span.context.span_id for span in spans if span.context}
+    outer = [span for span in spans if span.parent is None or span.parent.span_id not in inside]
+    return min(outer or spans, key=lambda span: times(span)[0])
+
+
+def _said(span: ReadableSpan) -> str | None:
+    said = text(span, oi.INPUT_VALUE)
+    return line(said) if said else None
+
+
+def _models(calls: Sequence[ReadableSpan]) -> str | None:
+    names = [*dict.fromkeys(line(name) for span in calls if (name := text(span, *MODEL)))]
+    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    return ", ".join([*names[:NAMED], *more]) or None
+
+
+def _sum(calls: Sequence[ReadableSpan], *names: str) -> int | None:
+    told = [int(count) for span in calls if (count := number(span, *names)) is not None]
+    return sum(told) if told else None
+
+
+def _first_chunk(calls: Sequence[ReadableSpan]) -> float | None:
+    """Return how long it took of the call whose first chunk came first."""
+    told = [
+        (times(span)[0] / NANOSECONDS + wait, wait)
+        for span in calls
+        if (wait := number(span, *FIRST_CHUNK)) is not None
+    ]
+    return min(told)[1] if told else None
