@@ -94,13 +94,8 @@ class Store:
     def read(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows of a query; Unavailable where the file cannot be read."""
         reader = self._reader()
-        try:
-            with reader.lock:
-                return reader.connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            if type(error) is sqlite3.DatabaseError:  # of no narrower class: it is no file of SQLite any more
-                self._spoilt = f"{error}: start the dashboard anew with another file"
-            raise Unavailable(str(error)) from error
+        with self._told(), reader.lock:
+            return reader.connection.execute(query, values).fetchall()
 
     def trace(self, trace: str, most: int) -> list[ReadableSpan]:
         """Return the spans of a trace by their start, at most so many."""
@@ -139,8 +134,9 @@ class Store:
             self._keeper.join()
         with self._writing:
             self._writer.close()
-        for reader in list(self._readers):
+        for reader in [*self._readers]:
             reader.close()
+        self._readers.clear()
 
     def _reader(self) -> "_Reader":
         """Return what this thread reads by."""
@@ -148,7 +144,8 @@ class Store:
             raise Unavailable(self._closed)
         found: _Reader | None = getattr(self._local, "reader", None)
         if found is None:
-            found = self._local.reader = _Reader(self.path)
+            with self._told():
+                found = self._local.reader = _Reader(self.path)
             self._readers.add(found)
         return found
 
@@ -196,10 +193,18 @@ class Store:
                 raise Unavailable(self._closed)
             if self._spoilt or not is_there(self.path, self._file):
                 raise Unavailable(self._spoilt or GONE)
-            try:
+            with self._told():
                 yield self._writer
-            except sqlite3.Error as error:
-                raise Unavailable(str(error)) from error
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        """Raise as Unavailable what SQLite raises; where it is no file of SQLite any more, from now on."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if type(error) is sqlite3.DatabaseError:  # of no narrower class
+                self._spoilt = f"{error}: start the dashboard anew with another file"
+            raise Unavailable(str(error)) from error
 
 
 class _Reader:
