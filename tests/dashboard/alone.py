@@ -9,5 +9,6 @@ from spanglass.dashboard.store import Store
 
 if __name__ == "__main__":
     server = Server(Store(Path(sys.argv[1])), Access(), int(sys.argv[2]))
+    server.start()
     print(server.url, flush=True)  # noqa: T201 - what is waited for
-    server.run()
+    server.wait()

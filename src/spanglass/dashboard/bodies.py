@@ -11,8 +11,8 @@ BODY: Final = 32 * 2**20
 """Bytes of a body, also when it is decompressed. The Collector's limit is 20 MiB, and spanglass itself sends 1 MB."""
 ROOM: Final = 2 * BODY
 """Bytes of all bodies that have come and are not answered yet: more would wait for longer than a sender does."""
-PLACES: Final = 256
-"""Requests that are not answered yet."""
+PLACES: Final = 128
+"""Requests that are not answered yet: half of the connections that there may be, so that pages are still answered."""
 UNREAD: Final = 8 * BODY
 """Bytes of a refused body that are passed over: who is still sending does not see an answer."""
 MEMBERS: Final = 16 + zlib.MAX_WBITS  # of gzip

@@ -7,10 +7,10 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -29,6 +29,7 @@ from spanglass.export.otlp_spans import MALFORMED, OTHERS, SpanReader
 
 log = logging.getLogger("spanglass")
 
+T = TypeVar("T")
 Parts = Iterator[Callable[[], ReadableSpan]]
 
 MOST_SPANS: Final = 20_000
@@ -41,6 +42,8 @@ LONGEST: Final = 60.0
 """Seconds in which a body has to come."""
 PAUSE: Final = 1.0
 """Seconds in which nothing is tried after the file took nothing: those that wait hear of it at once."""
+YIELD: Final = 1e-6
+"""Seconds in which others may take over: without a pause each of their steps waits for 5 ms."""
 AGAIN: Final = 2
 """Seconds after which a sender is asked to try again."""
 
@@ -75,6 +78,7 @@ class Receiver:
         self._store = store
         self._room = Room()
         self._turn = anyio.Lock()
+        self._coming = 0
         self._paused_until = 0.0
         self._is_told = False
 
@@ -97,8 +101,12 @@ class Receiver:
         encoding = request.headers.get("content-encoding", "").strip().lower()
         if kind not in KINDS or encoding not in ENCODINGS:
             raise Refused(415, OTHER_ENCODING if kind in KINDS else OTHER_KIND)
-        with _within(LONGEST, Refused(408, SLOW)):
-            body = await received(stream, place)
+        self._coming += 1
+        try:
+            with _within(LONGEST, Refused(503, SLOW, retry=AGAIN)):
+                body = await received(stream, place)
+        finally:
+            self._coming -= 1
         with _within(TURN, Refused(503, NO_ROOM, retry=1)):
             await self._turn.acquire()
         try:
@@ -117,8 +125,15 @@ class Receiver:
             raise Refused(413, TOO_MANY)
         unkept: Counter[str] = Counter()
         write = LineWriter()
-        self._keep(filter(None, (_kept(make, write, unkept) for make in parts)))
+        self._keep(filter(None, (_kept(make, write, unkept) for make in self._in_turns(parts))))
         return answer(kind, unkept.total(), "; ".join(f"{why} ({count})" for why, count in unkept.items()))
+
+    def _in_turns(self, parts: Iterable[T]) -> Iterator[T]:
+        """Yield what is worked on, and let others work between as long as bodies come: one thread runs at a time."""
+        for part in parts:
+            if self._coming:
+                time.sleep(YIELD)
+            yield part
 
     def _keep(self, entries: Iterator[Entry]) -> None:
         try:

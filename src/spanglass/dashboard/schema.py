@@ -88,8 +88,10 @@ def prepare(connection: sqlite3.Connection) -> bool:
     connection.execute(f"PRAGMA journal_size_limit = {WAL}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
     connection.execute(f"PRAGMA cache_size = -{WRITERS_CACHE}")
+    if _is_ours(connection):  # also where another one has locked it
+        return True
     with transaction(connection) as cursor:
-        if _is_empty(connection):
+        if _is_empty(connection):  # still
             for statement in filter(str.strip, TABLES.split(";")):
                 cursor.execute(statement)
             cursor.execute(f"PRAGMA application_id = {APPLICATION}")
