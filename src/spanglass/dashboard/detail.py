@@ -147,7 +147,7 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         ],
         raw=laid_out(line, RAW),
         raw_size=len(line),
-        snippet=snippet(span),
+        snippet=snippet(span, spans),
     )
 
 
