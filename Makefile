@@ -107,7 +107,8 @@ $(BACKENDS):
 demo: install ## a conversation with everything that can happen to a call, and what it shows
 	.venv/bin/python examples/demo.py
 
-pictures: install backends ## draw anew the picture of a trace in Jaeger
+pictures: install backends ## draw anew the pictures of the dashboard and of a trace in Jaeger
+	PYTHONPATH=tests/backends .venv/bin/python tests/dashboard/pictured.py
 	SPANGLASS_BACKENDS=$(BACKENDS) PYTHONPATH=tests/backends:examples/backends/jaeger .venv/bin/python tests/backends/picture.py
 
 bench: install ## what a call costs, beside doing without: a table

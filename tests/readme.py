@@ -51,6 +51,7 @@ def _row(option: Option) -> str:
 
 
 BACKENDS = {
+    "own_dashboard": "Dashboard",
     "collector": "Collector",
     "rotel": "Rotel",
     "jaeger": "Jaeger",

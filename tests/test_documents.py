@@ -147,12 +147,12 @@ def test_outcomes() -> None:
 
 
 def test_files_that_are_shown() -> None:
-    """Whatever file a document points to is there, the picture of a retried call among them."""
+    """Whatever file a document points to is there, the pictures of the dashboard among them."""
     text = README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     shown = {*re.findall(r"\]\(([\w./-]+)\)", text), *re.findall(r"`((?:semconv|tests|calls)/[\w/.]+)`", text)}
     missing = {name for name in shown if not any((base / name).exists() for base in (ROOT, ROOT / "src/spanglass"))}
 
-    assert "examples/retried-call.png" in shown
+    assert {"examples/dashboard-traces.png", "examples/dashboard-trace.png"} <= shown
     assert missing == set()
 
 
@@ -171,8 +171,14 @@ def test_what_installing_brings() -> None:
         "wrapt": False,
         "rich": False,
         "genai-prices": True,
+        "jinja2": True,
+        "markdown-it-py": True,
+        "nh3": True,
         "openai": True,
         "pandas": True,
+        "starlette": True,
+        "uvicorn": True,
     }
-    assert sorted(extras) == ["openai", "pandas", "prices"]
+    assert sorted(extras) == ["dashboard", "openai", "pandas", "prices"]
     assert 'pip install "spanglass[openai]"' in README
+    assert 'pip install "spanglass[dashboard]"' in README

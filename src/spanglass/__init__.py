@@ -17,7 +17,9 @@ __all__ = [
     "Settings",
     "TraceAsyncOpenAI",
     "TraceOpenAI",
+    "active_session",
     "configure",
+    "launch_app",
     "read_jsonl",
     "spans_to_jsonl",
     "to_dataframe",
@@ -28,10 +30,13 @@ __all__ = [
 
 if TYPE_CHECKING:
     from spanglass.client import TraceAsyncOpenAI, TraceOpenAI, wrap_openai
+    from spanglass.dashboard.session import active_session, launch_app
     from spanglass.export.dataframe import to_dataframe
     from spanglass.export.jsonl import read_jsonl, spans_to_jsonl
 else:
     _ELSEWHERE = {
+        "active_session": "spanglass.dashboard.session",
+        "launch_app": "spanglass.dashboard.session",
         "read_jsonl": "spanglass.export.jsonl",
         "spans_to_jsonl": "spanglass.export.jsonl",
         "to_dataframe": "spanglass.export.dataframe",

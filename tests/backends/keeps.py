@@ -118,7 +118,7 @@ def _events(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-COLLECTOR = ROTEL = Kept()  # they hand on all of OTLP
+COLLECTOR = ROTEL = DASHBOARD = Kept()  # they hand on all of OTLP
 
 JAEGER = Kept(
     without=frozenset({"resource schema", "scope schema"}),  # its query API gives back neither
@@ -147,6 +147,7 @@ PHOENIX = Kept(
 
 # By the name of the fixture that gives the backend.
 KEPT = {
+    "own_dashboard": DASHBOARD,
     "collector": COLLECTOR,
     "rotel": ROTEL,
     "jaeger": JAEGER,

@@ -9,6 +9,7 @@ from jaeger import Jaeger, jaeger_2
 from mlflow_server import MLflow, mlflow_server
 from needed import binary, missing
 from otelcol import Collector, otelcol
+from own_dashboard import Dashboard, dashboard_in
 from postgresql import postgresql, programs
 from rotel_agent import Rotel, rotel_agent
 from viewer import Phoenix, viewer
@@ -22,6 +23,13 @@ def phoenix_environment() -> Path:
     if not environment:
         missing("no Phoenix: `make phoenix` installs it and `make test-backends` says where, in SPANGLASS_PHOENIX")
     return Path(environment)
+
+
+@pytest.fixture(scope="session")
+def own_dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """Our own dashboard."""
+    with dashboard_in(tmp_path_factory.mktemp("dashboard")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

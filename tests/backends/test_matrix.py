@@ -17,7 +17,7 @@ from spanglass.semconv.openinference import INPUT_VALUE, LLM_INPUT_MESSAGES, MES
 pytest_plugins = ["servers"]
 
 HTTP, GRPC = "http/protobuf", "grpc"
-SPEAKS = {"mlflow": (HTTP,)}
+SPEAKS = {"mlflow": (HTTP,), "own_dashboard": (HTTP,)}
 MARKS = {
     "phoenix": [pytest.mark.phoenix],
     "phoenix_postgresql": [pytest.mark.phoenix_postgresql],

@@ -5,7 +5,9 @@ import unicodedata
 
 import pytest
 
-from spanglass.dashboard.texts import visible
+from spanglass.dashboard.drawn import drawn
+from spanglass.dashboard.prose import prose
+from spanglass.dashboard.texts import pretty, visible
 
 SPELLED = '<span class="control">U+{:04X}</span>'
 TURNING = {"AL", "LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -40,3 +42,95 @@ def test_ten_million_characters_are_no_matter(text: str) -> None:
 
     assert visible(text).unescape() == text
     assert time.monotonic() - begun < 10
+
+
+def test_json_stays_what_it_was() -> None:
+    """JSON is laid out with all that it says: numbers as written, names that come twice, letters for code points."""
+    text = '{"a": [1, 2.50, 1e400, {}], "a": "\\u65e5\\n\\u202e", "long": "' + "x" * 50 + '"}'
+    expected = f"""{{
+  "a": [
+    1,
+    2.50,
+    1e400,
+    {{}}
+  ],
+  "a": "日\\n\u202e",
+  "long": "{"x" * 50}"
+}}"""
+
+    assert expected == pretty(text, 1000)
+    assert '{"a": [1, 2]}' == pretty('{"a":[1,2]}', 1000)
+    assert [None] * 4 == [pretty(other, 1000) for other in ("", "12", "{'a': 1}", "[" * 100_000)]
+
+
+MARKDOWN = """\
+# Title
+a **b** `c` <b>d</b> <!-- e --> &amp; [f](http://g.h/i "j") ![k](http://l.m) [n](javascript:o) [p](/q)
+
+3. r
+7. s
+
+[t]: http://u 'v'
+
+```w
+x
+```
+"""
+
+
+def test_markdown_hides_nothing() -> None:
+    """Of a text that is drawn as markdown, tags, comments, the targets of links, images and definitions are seen."""
+    rel = 'target="_blank" rel="noopener noreferrer nofollow"'
+
+    assert prose(MARKDOWN) == (
+        "<h1>Title</h1>\n<p>a <strong>b</strong> <code>c</code> &lt;b&gt;d&lt;/b&gt; &lt;!-- e --&gt; &amp;amp; "
+        f'<a href="http://g.h/i" title="j" {rel}>f</a> (http://g.h/i "j") ![k](http://l.m) [n](javascript:o) [p](/q)'
+        '</p>\n<ol start="3">\n<li value="3">r</li>\n<li value="7">s</li>\n</ol>\n'
+        "<p>[t]: http://u 'v'</p>\n<pre><span class=\"info\">w</span>\n<code>x\n</code></pre>"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["|a|b|\n|-|-|\n|1|2|hidden|\n", ">" * 200 + "hidden", "a\u202eb", "a\0b", "\ud800", "x" * 20_000, "[" * 10_000],
+)
+def test_what_markdown_would_hide_stays_as_it_was_sent(text: str) -> None:
+    """A text of which markdown would show less, or that it would take long over, is not drawn as markdown."""
+    assert prose(text) is None
+    assert drawn(text, "assistant").kind == "sent"
+
+
+def test_who_speaks_says_how_a_text_is_drawn() -> None:
+    """An answer is drawn as markdown, all else as it was sent, unless the reader wants otherwise."""
+    ways = [("assistant", ""), ("user", ""), ("user", "markdown"), ("assistant", "text")]
+
+    assert ["prose", "sent", "prose", "sent"] == [drawn("*a*", *way).kind for way in ways]
+    assert ["json", "sent"] == [drawn('{"a":1}', "assistant", how).kind for how in ("", "text")]
+
+
+PATHOLOGICAL = {
+    "one line": "x" * 10_000_000,
+    "many lines": "a\n" * 100_000,
+    "quotes": ">" * 10_000,
+    "brackets": "[" * 100_000,
+    "stars": "*a" * 50_000,
+    "starred words": "aaaa *b " * 1_400,
+    "links": "[aaaaaaaaa](bb" * 850,
+    "ticks": " ".join("`" * length for length in range(60)) + "a" * 8_000,
+    "lists": "\n".join("  " * depth + "- a" for depth in range(100)),
+    "tables": "|a|\n|-|\n" * 1_400,
+    "json": "[" * 900 + "]" * 900,
+    "deep json": "[" * 5_000_000 + "]" * 5_000_000,
+    "wide json": "[" + ",".join(["[]"] * 600_000) + "]",
+    "escapes": '["' + "\\u0000" * 200_000 + '"]',
+}
+
+
+@pytest.mark.parametrize("how", ["", "markdown", "text"])
+@pytest.mark.parametrize("name", PATHOLOGICAL)
+def test_no_text_takes_long(name: str, how: str) -> None:
+    """Whatever a text is like, as much of it as a page shows is drawn within seconds, in bounded size."""
+    begun = time.monotonic()
+
+    assert len(drawn(PATHOLOGICAL[name], "assistant", how).markup) < 1_000_000
+    assert time.monotonic() - begun < 5

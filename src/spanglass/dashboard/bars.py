@@ -23,8 +23,6 @@ SMALLEST: Final = 0.01
 """Of the whole, below which a part of the split is not told."""
 LONGEST: Final = 120
 """Characters of an error that are told."""
-LONGEST_GAP_AT: Final = "spanglass.stream.longest_gap_at"
-"""Seconds from the start of the call to the chunk before its longest gap."""
 OUTCOMES: Final = {"completed": "ok", "error": "failed", "truncated": "failed"}
 """How the outcome of a stream looks; any other was the program's own choice, or left unsaid."""
 REASONS: Final = {
@@ -166,7 +164,7 @@ def _tried(node: Node, attempts: Sequence[Node], axis: Axis) -> Iterator[Part]:
     if first is not None:
         came = min(max(node.after(first), attempts[-1].end), node.end)
         yield _part("waiting", attempts[-1].end, came, axis)
-        yield _part("streaming", came, node.end, axis, "stream")
+        yield _part("streaming", came, node.end, axis, *_label(node.span))
     drawn = attempts[:MOST_DRAWN]
     for start, end in _gaps(drawn):
         if end > start:
@@ -187,7 +185,12 @@ def _untried(node: Node, axis: Axis) -> Iterator[Part]:
         return
     came = min(max(node.after(first), node.start), node.end)
     yield _part("waiting", node.start, came, axis, "waiting")
-    yield _part("streaming", came, node.end, axis, "stream")
+    yield _part("streaming", came, node.end, axis, *_label(node.span))
+
+
+def _label(span: ReadableSpan) -> tuple[str, ...]:
+    """Return what is written in the chunks of a stream: nothing where its longest gap is drawn over them."""
+    return () if number(span, own.SPANGLASS_STREAM_LONGEST_GAP_AT) is not None else ("stream",)
 
 
 def _sort(span: ReadableSpan) -> str:
@@ -200,9 +203,12 @@ def _sort(span: ReadableSpan) -> str:
 
 def _marks(node: Node, axis: Axis) -> Iterator[Part]:
     """Yield the first chunk of a stream, and its longest gap where it is told when that was."""
-    gap, at = number(node.span, own.SPANGLASS_STREAM_LONGEST_GAP), number(node.span, LONGEST_GAP_AT)
+    gap, at = (
+        number(node.span, own.SPANGLASS_STREAM_LONGEST_GAP),
+        number(node.span, own.SPANGLASS_STREAM_LONGEST_GAP_AT),
+    )
     if gap is not None and at is not None:
-        yield _part("gap", node.after(at), node.after(at + gap), axis, told(gap))
+        yield _part("gap", node.after(at), node.after(at + gap), axis, f"gap of {told(gap)}", told(gap))
     first = number(node.span, *FIRST_CHUNK)
     if first is not None:
         yield Part("first", axis.place(node.after(first)), 0)

@@ -147,9 +147,9 @@ def dealt(found: Messages) -> list[Card]:
     """Return a card for each message, the sent ones first, none of them paired yet."""
     everything = chain(((message, False) for message in found.sent), ((message, True) for message in found.received))
     cards = [_card(found, number, message, received) for number, (message, received) in enumerate(everything, 1)]
-    first = len(found.sent)
-    if cards[first:] and cards[first].finish is None:
-        cards[first].finish = found.finish
+    came = cards[len(found.sent) :]
+    if came and not any(card.finish for card in came):
+        came[-1 if found.provider else 0].finish = found.finish  # of the first choice; the items of a response are one
     return cards
 
 

@@ -173,10 +173,9 @@ def errors(span: ReadableSpan) -> list[Fact]:
         facts.append(Fact("HTTP status", f"{status:.0f}"))
     facts += [Fact(name, said) for name, attribute in ERROR if (said := text(span, attribute))]
     for attributes in met:
-        parts = (attributes.get(otel.EXCEPTION_TYPE), attributes.get(otel.EXCEPTION_MESSAGE))
-        told = ": ".join(str(part) for part in parts if part)
-        if told and told not in {fact.value for fact in facts}:
-            facts.append(Fact("exception", told))
+        parts = [str(attributes.get(name) or "") for name in (otel.EXCEPTION_TYPE, otel.EXCEPTION_MESSAGE)]
+        if not all(any(part in fact.value for fact in facts) for part in parts):
+            facts.append(Fact("exception", ": ".join(filter(None, parts))))
     return facts
 
 

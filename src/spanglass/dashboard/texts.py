@@ -31,14 +31,17 @@ def _spelled(found: re.Match[str]) -> str:
 
 
 TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+SHORT: Final = 60
+"""Characters of JSON that stands on one line."""
 DEEPEST: Final = 40
 """Levels that are indented; what is deeper stands as far to the right as they do."""
 
 
 def pretty(text: str, most: int) -> str | None:
-    """Return about so many characters of JSON, each value on a line, with all that it says; None for other texts.
+    """Return about so many characters of JSON with all that it says; None for other texts.
 
-    Its numbers stay as they were written, and a name that comes twice comes twice.
+    Each value stands on a line of its own, unless all of it is short. Its numbers stay as they
+    were written, and a name that comes twice comes twice.
     """
     if text.lstrip()[:1] not in {"{", "["} or not is_json(text):
         return None
@@ -46,7 +49,8 @@ def pretty(text: str, most: int) -> str | None:
 
 
 def laid_out(text: str, most: int) -> str:
-    """Return about so many characters of a text that is known to be JSON, each value on a line."""
+    """Return about so many characters of a text that is known to be JSON, likewise."""
+    is_short = len(text) <= SHORT
     out: list[str] = []
     size = depth = 0
     before = ""
@@ -56,7 +60,7 @@ def laid_out(text: str, most: int) -> str:
             depth -= 1
         # Between the brackets of what is empty stands nothing.
         if before == "," or (before in OPENING) != (piece in CLOSING):
-            out.append("\n" + "  " * min(depth, DEEPEST))
+            out.append(" " * (before == ",") if is_short else "\n" + "  " * min(depth, DEEPEST))
         out.append(": " if piece == ":" else _unescaped(piece))
         size += len(out[-1])
         if size > most:

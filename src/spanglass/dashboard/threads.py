@@ -48,7 +48,9 @@ class Threads:
         self._named: dict[str, Thread] = {}
 
     def add(self, span: ReadableSpan, found: Messages) -> Added:
-        """Take a call, and return what it adds."""
+        """Take a call, and return what it adds; one that says nothing is in no thread."""
+        if not found.sent and not found.received:
+            return Added(Thread(0), 0, [])
         keys = [*map(key, found.sent)]
         thread, before = self._place(span, found, keys)
         thread.keys = [*keys, *map(key, found.received)]

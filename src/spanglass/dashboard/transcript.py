@@ -21,6 +21,7 @@ from spanglass.dashboard.threads import Threads
 from spanglass.dashboard.values import bring
 from spanglass.export.notes import id_of, parent_of, status_of, text_of
 from spanglass.export.prices import cost
+from spanglass.reading.conversation import vectors
 from spanglass.reading.spans import (
     FIRST_CHUNK,
     MODEL,
@@ -78,6 +79,7 @@ class Turn:
     before: int
     hidden: int
     cards: list[Card]
+    embedded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _turn(span: ReadableSpan, agent: str | None, thread: int, before: int, hidde
         before=before,
         hidden=hidden,
         cards=cards,
+        embedded=vectors(span)[0],
     )
 
 
@@ -202,5 +205,5 @@ def _totals(turns: Sequence[Turn]) -> Totals:
         cost=sum(costs, Decimal(0)) if costs else None,
         partial=0 < len(costs) < len(turns),
         models=sorted({turn.model for turn in turns if turn.model})[:4],
-        threads=len({turn.thread for turn in turns}),
+        threads=len({turn.thread for turn in turns} - {0}),
     )

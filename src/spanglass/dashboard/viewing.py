@@ -16,10 +16,15 @@ from spanglass.dashboard.waterfall import Waterfall, summed
 
 MOST: Final = 10_000
 """Spans of a trace that are shown; its file has all."""
+ALL: Final = -1
+"""As a limit of SQLite: none."""
 LARGEST: Final = 32 * 2**20
 """Characters of spans that are read for a page; one span is read in any case."""
 ROWS: Final = 500
 """Rows of a page."""
+
+KEPT: Final = ("as",)
+"""Of the query, what stays when another span is selected: how texts are shown."""
 
 TRACE: Final = re.compile(r"[0-9a-f]{32}")
 SPAN: Final = re.compile(r"[0-9a-f]{16}")
@@ -34,7 +39,7 @@ def trace(request: Request) -> Response:
     state = f"{count}-{earlier}-{later}"
     if known(request, state):
         return page(request, "trace.html", state)
-    spans = [*spans_of(_lines(store, trace_id))]
+    spans = [*spans_of(_bounded(_lines(store, trace_id, MOST)))]
     waterfall = Waterfall(spans)
     place = waterfall.place(_span(request))
     start = _start(request, place, len(spans))
@@ -57,6 +62,7 @@ def trace(request: Request) -> Response:
         read=len(spans),
         count=count,
         orphans=sum(line.orphan for line in waterfall.lines),
+        kept={name: request.query_params[name] for name in KEPT if name in request.query_params},
         earlier=earlier,
         later=later,
     )
@@ -65,9 +71,9 @@ def trace(request: Request) -> Response:
 def download(request: Request) -> Response:
     """Answer with the spans of a trace by their start, as `spans_to_jsonl` writes them."""
     store, trace_id = _asked(request)
-    ids = store.read("SELECT id FROM spans WHERE trace = ? ORDER BY start, id", (trace_id,))
+    lines = (f"{line}\n" for line in _lines(store, trace_id, ALL))
     headers = {"Content-Disposition": f'attachment; filename="trace-{trace_id}.jsonl"', "Cache-Control": "no-cache"}
-    return StreamingResponse(_file(store, ids), media_type="application/x-ndjson", headers=headers)
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 
 def _asked(request: Request) -> tuple[Store, str]:
@@ -91,11 +97,18 @@ def _beside(store: Store, trace_id: str) -> tuple[str | None, str | None]:
     return earlier, later
 
 
-def _lines(store: Store, trace_id: str) -> Iterator[str]:
-    """Yield the spans of a trace by their start, as many as a page may have."""
-    query = "SELECT line FROM spans WHERE trace = ? ORDER BY start, id LIMIT ?"
+def _lines(store: Store, trace_id: str, most: int) -> Iterator[str]:
+    """Yield the spans of a trace by their start, at most so many; those that go meanwhile are left out."""
+    ids = store.read("SELECT id FROM spans WHERE trace = ? ORDER BY start, id LIMIT ?", (trace_id, most))
+    for own in ids:
+        for (line,) in store.read("SELECT line FROM spans WHERE id = ?", own):
+            yield str(line)
+
+
+def _bounded(lines: Iterator[str]) -> Iterator[str]:
+    """Yield as many lines as a page may read."""
     read = 0
-    for (line,) in store.reader().execute(query, (trace_id, MOST)):
+    for line in lines:
         read += len(line)
         if read > LARGEST and read > len(line):
             return
@@ -113,10 +126,3 @@ def _start(request: Request, place: int, count: int) -> int:
     asked = request.query_params.get("from", "")
     start = min(int(asked), count - 1) if PLACE.fullmatch(asked) else place
     return start - start % ROWS
-
-
-def _file(store: Store, ids: list[tuple[object, ...]]) -> Iterator[str]:
-    """Yield spans as lines; those that have gone meanwhile are left out."""
-    for (number,) in ids:
-        for (line,) in store.read("SELECT line FROM spans WHERE id = ?", (number,)):
-            yield f"{line}\n"

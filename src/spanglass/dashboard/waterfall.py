@@ -102,7 +102,8 @@ class Waterfall:
         model = one_line(text(span, *MODEL) or "") if is_call(span) else ""
         said = ("its parent has not come",) * line.orphan + tuple(word.text for word in drawn.words)
         ended = (verdict(span),) if is_attempt(span) else (kind, model, status)
-        facts = (name, *filter(None, ended), told(took), f"begins after {told(offset)}")
+        begun = f"begins after {told(offset)}" if offset else ""
+        facts = ", ".join(filter(None, (name, *ended, told(took), begun)))
         return Row(
             id=format_span_id(node.id),
             name=name,
@@ -119,7 +120,7 @@ class Waterfall:
             bar=drawn,
             links=tuple(_linked(link, span) for link in span.links[:MOST_LINKS]),
             more_links=max(len(span.links) - MOST_LINKS, 0),
-            label=", ".join(facts) + (f"; {'; '.join(said)}" if said else ""),
+            label="; ".join((facts, *said)),
         )
 
 

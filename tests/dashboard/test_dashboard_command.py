@@ -1,0 +1,307 @@
+"""`spanglass dashboard`, run as a person runs it."""
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.trace import SpanContext
+from processes import free_ports, wait_until
+
+from spanglass import spans_to_jsonl
+
+COMMAND: Final = [sys.executable, "-W", "error", str(Path(sys.executable).with_name("spanglass")), "dashboard"]
+
+
+class Running(NamedTuple):
+    """A dashboard that runs, and what it has said."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+    said: list[str]
+
+    def ended(self, number: int) -> tuple[int, str, str]:
+        """Send a signal, and return the status and what it still printed."""
+        self.process.send_signal(number)
+        stdout, stderr = self.process.communicate(timeout=30)
+        return self.process.returncode, stdout, stderr
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    """Return the variables of a person whose home and temporary directory are the test's."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SPANGLASS_", "XDG_"))}
+    (tmp_path / "tmp").mkdir(exist_ok=True)
+    return {**bare, "HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp"), "PYTHONIOENCODING": "utf-8", **more}
+
+
+@contextmanager
+def running(tmp_path: Path, *arguments: object, lines: int = 3, **more: str) -> Iterator[Running]:
+    """Start the command on a port that is free; give it once it has said so many lines, and kill it after the block."""
+    (port,) = free_ports(1)
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, f"--port={port}", *map(str, arguments)],
+        env=environment(tmp_path, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdout is not None
+        try:
+            said = [process.stdout.readline().rstrip() for _ in range(lines)]
+            yield Running(process, f"http://localhost:{port}", said)
+        finally:
+            process.kill()
+
+
+def ran(tmp_path: Path, *arguments: object, **more: str) -> tuple[int, str, str]:
+    """Run the command to its end, where it ends by itself."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, *map(str, arguments)],
+        env=environment(tmp_path, **more),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def made(first: int, count: int = 1) -> list[ReadableSpan]:
+    """Return calls, each of a trace of its own, of which each asks another model."""
+    return [
+        ReadableSpan(
+            "ChatCompletion",
+            SpanContext(number, number, is_remote=False),
+            attributes={"openinference.span.kind": "LLM", "llm.model_name": f"model-{number}"},
+            start_time=number,
+            end_time=number,
+        )
+        for number in range(first, first + count)
+    ]
+
+
+def send(url: str, spans: list[ReadableSpan], **headers: str) -> bool:
+    """Send spans as any program does, and tell whether they were taken."""
+    exporter = OTLPSpanExporter(f"{url}/v1/traces", headers=headers)
+    taken = exporter.export(spans) is SpanExportResult.SUCCESS
+    exporter.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
+    return taken
+
+
+def page(url: str) -> str:
+    """Return the page at a URL."""
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - our own server's address
+        return str(response.read().decode())
+
+
+def told(url: str) -> list[str]:
+    """Return what it says first."""
+    return [
+        f"The dashboard is at {url} until Ctrl-C.",
+        f'It takes spans by OTLP over HTTP, as of configure(endpoint="{url}").',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "end"),
+    [(signal.SIGINT, (130, "", "Stopped.\n")), (signal.SIGTERM, (0, "", ""))],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_from_start_to_end(tmp_path: Path, number: int, end: tuple[int, str, str]) -> None:
+    """It says where it is, what sends there and which file keeps it; a signal ends it, and the next has all of it."""
+    file = tmp_path / ".local/share/spanglass/traces.db"
+    with running(tmp_path) as first:
+        taken = send(first.url, made(1))
+        ended = first.ended(number)
+    with running(tmp_path) as second:
+        shown = "model-1" in page(second.url)
+
+    assert (first.said, taken, ended, shown) == ([*told(first.url), f"It keeps them in {file}."], True, end, True)
+    assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_another_file(tmp_path: Path) -> None:
+    """Spans are kept in the file of `--data`, and what is in XDG_DATA_HOME where that is said; nowhere else."""
+    with running(tmp_path, "--data", tmp_path / "here" / "a.db") as first:
+        pass
+    with running(tmp_path, XDG_DATA_HOME=str(tmp_path / "there")) as second:
+        pass
+
+    assert (first.said[2], second.said[2], (tmp_path / ".local").exists()) == (
+        f"It keeps them in {tmp_path}/here/a.db.",
+        f"It keeps them in {tmp_path}/there/spanglass/traces.db.",
+        False,
+    )
+
+
+@pytest.mark.parametrize("name", ["saved.jsonl", "saved.jsonl.gz"])
+def test_a_saved_file(tmp_path: Path, name: str) -> None:
+    """The spans of a file are shown, with those that are sent meanwhile; in the end nothing of them is left."""
+    text = spans_to_jsonl([*made(1, 1200), ReadableSpan("without ids")]).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    with running(tmp_path, tmp_path / name) as shown:
+        taken = send(shown.url, made(2000))
+        listed = page(shown.url)
+        ended = shown.ended(signal.SIGTERM)
+
+    assert (shown.said, taken, ended) == (
+        [*told(shown.url), f"It has 1,200 spans of {tmp_path / name}."],
+        True,
+        (0, "", "Left out, without ids or with values that are too deep: 1.\n"),
+    )
+    assert ("model-1200" in listed, "model-2000" in listed) == (True, True)
+    assert [*(tmp_path / "tmp").iterdir()] == []
+
+
+def test_a_file_that_is_wrong_in_its_midst(tmp_path: Path) -> None:
+    """What stands before the first line that is no OTLP/JSON is shown, and one sentence says which line it is."""
+    file = tmp_path / "saved.jsonl"
+    file.write_text(f"{spans_to_jsonl(made(1, 1200))}no JSON\n", "utf-8")
+    with running(tmp_path, file) as shown:
+        ended = shown.ended(signal.SIGTERM)
+    why = (
+        "give a file that has one request in each line, as configure(file=) and the Collector's file exporter write it."
+    )
+
+    assert (shown.said[2], ended) == (
+        f"It has 1,200 spans of {file}.",
+        (0, "", f"Error: {file} has no OTLP/JSON in line 1201: {why}\n"),
+    )
+
+
+def test_what_cannot_be(tmp_path: Path) -> None:
+    """A port in use, a file that is none and the like end it with one sentence and status 1."""
+    wrong = tmp_path / "wrong"
+    wrong.write_text("no JSON\n" * 100, "utf-8")
+    with running(tmp_path) as other:
+        port = int(other.url.rpartition(":")[2])
+        taken = ran(tmp_path, "--port", port)
+        answers = page(f"{other.url}/health")
+    why = (
+        "give a file that has one request in each line, as configure(file=) and the Collector's file exporter write it."
+    )
+    errors = [
+        taken,
+        ran(tmp_path, wrong, "--port=0"),
+        ran(tmp_path, tmp_path / "none", "--port=0"),
+        ran(tmp_path, "--data", wrong, "--port=0"),
+        ran(tmp_path, "--port=0", XDG_DATA_HOME=str(wrong)),
+    ]
+
+    sentences = [
+        f"Port {port} of 127.0.0.1 is in use: end what listens there, or choose another, as by --port {port + 1}.",
+        f"{wrong} has no OTLP/JSON in line 1: {why}",
+        f"{tmp_path}/none cannot be read (No such file or directory): give the path of a file with spans as OTLP/JSON.",
+        f"{wrong} is not a file that this version of the dashboard has made: choose another to keep spans in.",
+        f"{wrong}/spanglass cannot be made (Not a directory): set XDG_DATA_HOME to a directory that can be written.",
+    ]
+
+    assert answers == "ok\n"
+    assert errors == [(1, "", f"Error: {sentence}\n") for sentence in sentences]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--max-age=soon"], "'--max-age': 'soon' is no age: give a number and its unit, as in 12h or 7d."),
+        (["--max-age=7"], "'--max-age': '7' is no age: give a number and its unit, as in 12h or 7d."),
+        (["--max-size=0GB"], "'--max-size': '0GB' is no size: give a number and its unit, as in 500MB or 1GB."),
+    ],
+)
+def test_options_that_say_nothing(tmp_path: Path, arguments: list[str], why: str) -> None:
+    """An age or a size that is none is said to be."""
+    status, _, stderr = ran(tmp_path, *arguments)
+
+    assert (status, stderr.splitlines()[-1]) == (2, f"Error: Invalid value for {why}")
+
+
+def test_a_file_or_another(tmp_path: Path) -> None:
+    """A file that is shown and one that keeps spans do not go together."""
+    status, _, stderr = ran(tmp_path, "saved.jsonl", "--data", "a.db")
+
+    assert (status, stderr.splitlines()[-1]) == (
+        2,
+        "Error: FILE is shown from a temporary file: give either it or --data.",
+    )
+
+
+def test_how_long_and_how_much(tmp_path: Path) -> None:
+    """A trace leaves the file when its age is past."""
+    with running(tmp_path, "--max-age=0.1s", "--max-size=20MB") as running_:
+        taken = send(running_.url, made(1))
+        wait_until(lambda: "model-1" not in page(running_.url), "a trace that has left", seconds=30)
+
+    assert taken
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_a_token(tmp_path: Path, way: str) -> None:
+    """A token, given by either way, is demanded of senders and readers; it says how they give it."""
+    by_option, variable = (["--token=secret"], "") if way == "option" else ([], "secret")
+    with running(tmp_path, *by_option, SPANGLASS_DASHBOARD_TOKEN=variable) as shown:
+        with pytest.raises(urllib.request.HTTPError) as refused:
+            page(shown.url)
+        refused.value.close()
+        taken = send(shown.url, made(1), authorization="Bearer secret")
+
+    assert (refused.value.code, taken, shown.said[:2]) == (
+        401,
+        True,
+        [
+            f"The dashboard is at {shown.url}/?token=secret until Ctrl-C.",
+            (
+                f'It takes spans by OTLP over HTTP, as of configure(endpoint="{shown.url}", '
+                'headers={"Authorization": "Bearer secret"}).'
+            ),
+        ],
+    )
+
+
+WITHOUT = """
+import sys
+sys.modules["starlette"] = None
+import spanglass
+print(spanglass.active_session())
+try:
+    spanglass.launch_app()
+except ImportError as error:
+    print(error)
+from spanglass.cli import main
+main(["dashboard"])
+"""
+
+
+def test_without_the_extra(tmp_path: Path) -> None:
+    """Where the extra is not installed, the command and `launch_app` say in one sentence what to install."""
+    done = subprocess.run(  # noqa: S603 - this interpreter, and a program of this file
+        [sys.executable, "-c", WITHOUT],
+        env=environment(tmp_path),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    why = "The dashboard needs what is not installed: pip install 'spanglass[dashboard]'."
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, f"None\n{why}\n", f"Error: {why}\n")
+
+
+def test_the_first_page(tmp_path: Path) -> None:
+    """Within 5 s of the command the first page stands, also where Python has compiled nothing of it yet."""
+    began = time.monotonic()
+    with running(tmp_path, PYTHONPYCACHEPREFIX=str(tmp_path / "compiled")) as shown:
+        page(shown.url)
+        took = time.monotonic() - began
+
+    assert took < 5
