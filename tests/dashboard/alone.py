@@ -10,4 +10,5 @@ from spanglass.dashboard.store import Store
 if __name__ == "__main__":
     server = Server(Store(Path(sys.argv[1])), Access(), int(sys.argv[2]))
     print(server.url, flush=True)  # noqa: T201 - what is waited for
-    server.run()
+    server.start()
+    server.wait()
