@@ -58,7 +58,16 @@ ROWS: dict[str, tuple[Sequence[ReadableSpan], list[str]]] = {
         [
             call(1, 1, name="plan a trip", seconds=9, openinference__span__kind="AGENT", llm__model_name=None),
             call(1, 2, parent=1, start=1, prompt="First", spanglass__stream__time_to_first_chunk=0.5, **PRICED),
-            call(1, 3, parent=1, start=3, prompt="Then", llm__model_name="gpt-4o-mini", spanglass__attempt__count=2),
+            call(
+                1,
+                3,
+                parent=1,
+                start=3,
+                prompt="Then",
+                llm__model_name="gpt-4o-mini",
+                spanglass__attempt__count=2,
+                spanglass__stream__time_to_first_chunk=0.1,
+            ),
         ],
         [
             "SUCCESS",
@@ -132,7 +141,9 @@ def test_hostile_texts_are_texts(dashboard: Dashboard) -> None:
 
 def test_paging(dashboard: Dashboard) -> None:
     """The newest 50 come first, and a link leads to the next ones, and back: none is left out, and none comes twice."""
-    dashboard.store.add(entries(*(call(trace, prompt=str(trace), start=trace // 3) for trace in range(1, 121))))
+    dashboard.store.add(
+        entries(*(call(trace, prompt=str(trace), start=trace // 3, seconds=trace % 7) for trace in range(1, 121)))
+    )
     pages = [Seen(dashboard.ask("/").text)]
     while "Older" in pages[-1].links:
         pages.append(Seen(dashboard.ask(pages[-1].links["Older"]).text))
