@@ -17,7 +17,7 @@ PYTEST := $(PLACES) .venv/bin/pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help install lint types test test-quick test-backends test-sdks test-frameworks upgrade-check phoenix mlflow backends demo \
-        pictures bench bench-export semconv readme clean
+        pictures bench bench-export bench-dashboard semconv readme clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -104,8 +104,8 @@ $(BACKENDS):
 	&& rm -rf $$making/builder $$making/collector $$making/collector.yaml \
 	&& chmod 755 $$making && { mv -T $$making $@ 2>/dev/null || test -d $@; }
 
-demo: install ## a conversation with everything that can happen to a call, and what it shows
-	.venv/bin/python examples/demo.py
+demo: install ## a conversation with everything that can happen to a call, and what it shows: here, and in the dashboard
+	.venv/bin/python examples/demo.py$(if $(ARGS), $(ARGS))
 
 pictures: install backends ## draw anew the pictures of the dashboard and of a trace in Jaeger
 	PYTHONPATH=tests/backends .venv/bin/python tests/dashboard/pictured.py
@@ -116,6 +116,9 @@ bench: install ## what a call costs, beside doing without: a table
 
 bench-export: install backends ## how far the export of one program goes: tables; ARGS=--write puts them in the README
 	$(PLACES) PYTHONPATH=tests .venv/bin/python -m bench.export$(if $(ARGS), $(ARGS))
+
+bench-dashboard: install ## what the dashboard takes from four senders, beside a page that is looked at: four minutes
+	PYTHONPATH=tests .venv/bin/python -m bench.dashboard$(if $(ARGS), $(ARGS))
 
 semconv: install ## write the constants and their table anew from the registry
 	.venv/bin/python semconv/generate.py

@@ -1,33 +1,44 @@
-"""The demo, run as a user runs it: five traces on the screen, and every span with a collector."""
+"""The demo, run as a user runs it: five traces on the screen, and every span with the dashboard or a collector."""
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from otlp_receivers import http_receiver
 from spanglass.testing import OpenAIServer
 
-pytestmark = pytest.mark.backend
+if sys.platform != "win32":
+    import pty
 
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 TELLING: Final = re.compile(
-    r"^(=== |Left out|╭| +\d+  | {5,}(attempt|backoff)|\w+Error: |Answer: |The collector|\d+ of)"
+    r"^(=== |Left out|╭| +\d+  | {5,}(attempt|backoff)|\w+Error: |Answer: |The dashboard|Error: |\d+ of)"
 )
+PORT: Final = re.compile(r"(?<=http://localhost:)\d+")
 TIMED: Final = re.compile(r" +\d+ms[ ▐▌█░]+")
 
 
-def play(**environ: str) -> tuple[int, list[str], str]:
-    """Run the demo, and return its exit status, the lines that tell a story, without their times, and its errors."""
+def environment(**more: str) -> dict[str, str]:
+    """Return the variables of a user who has configured nothing but these."""
     bare = {
         name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "OTEL_", "SPANGLASS_"))
     }
+    return {**bare, "PYTHONIOENCODING": "utf-8", **more}
+
+
+def play(*arguments: str, **environ: str) -> tuple[int, list[str], str]:
+    """Run the demo, and return its exit status, the lines that tell a story, without their times, and its errors."""
     done = subprocess.run(  # noqa: S603 - the demo itself
-        [sys.executable, "-W", "error", EXAMPLES / "demo.py"],
-        env={**bare, "PYTHONIOENCODING": "utf-8", **environ},
+        [sys.executable, "-W", "error", EXAMPLES / "demo.py", *arguments],
+        env=environment(**environ),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -38,7 +49,7 @@ def play(**environ: str) -> tuple[int, list[str], str]:
 
 
 def test_on_its_own() -> None:
-    """With nothing configured the demo shows five traces, and the collector took every span that was sent."""
+    """With nothing configured the demo shows five traces, and the dashboard took every span that was sent."""
     expected = [
         "=== A plain call",
         "╭ spanglass Trace  SUCCESS ╮",
@@ -68,22 +79,55 @@ def test_on_its_own() -> None:
         "  1  openai_chat ms FAILED  AuthenticationError: Error",
         "       attempt 1 ms FAILED  HTTP 401",
         "AuthenticationError: Error code: 401 - Incorrect API key provided.",
-        "The collector took 12 of 12 spans.",
+        "The dashboard took 12 of 12 spans: http://localhost:PORT",
     ]
+    status, lines, told = play("--port", "0")
 
-    assert play() == (0, expected, "")
+    assert (status, [PORT.sub("PORT", line) for line in lines], told) == (0, expected, "")
 
 
-def test_with_an_api_and_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_in_a_terminal() -> None:
+    """Where a terminal is attached the dashboard stays with the traces until Ctrl-C, which ends it with 0."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(  # noqa: S603 - the demo itself
+        [sys.executable, "-W", "error", EXAMPLES / "demo.py", "--port", "0"],
+        env=environment(COLUMNS="80"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        with os.fdopen(ours, "r", encoding="utf-8", errors="replace") as terminal:
+            said = []
+            for line in terminal:
+                said.append(line.strip())
+                if line.startswith("The dashboard stays"):
+                    break
+            (url,) = (line.rpartition(" ")[2] for line in said if line.startswith("The dashboard took"))
+            with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - the demo's own server
+                page = response.read().decode()
+            process.send_signal(signal.SIGINT)
+            status = process.wait(timeout=30)
+
+    assert (status, said[-1], page.count("/traces/") >= 5) == (0, "The dashboard stays until Ctrl-C.", True)
+
+
+def test_the_port_of_another() -> None:
+    """Where another program has the port, the demo plays nothing, says so in one sentence, and ends with 1."""
+    with http_receiver() as other:
+        status, lines, told = play("--port", str(other.port))
+
+    why = f"in use: end what listens there, or choose another, as by --port {other.port + 1}."
+
+    assert (status, lines, told) == (1, [], f"Error: Port {other.port} of 127.0.0.1 is {why}\n")
+
+
+def test_with_an_api_and_an_endpoint() -> None:
     """With a key and an endpoint calls go to that API and spans to that collector; staged scenes are left out."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    import collector  # noqa: PLC0415 - an example, found where the demo finds it
-
-    with OpenAIServer() as server, collector.Collector() as running:
-        played = play(
-            OPENAI_API_KEY="test", OPENAI_BASE_URL=server.base_url, OTEL_EXPORTER_OTLP_ENDPOINT=running.endpoint
-        )
-        place = f"{running.endpoint}/v1/traces"
+    with OpenAIServer() as server, http_receiver() as running:
+        played = play(OPENAI_API_KEY="test", OPENAI_BASE_URL=server.base_url, OTEL_EXPORTER_OTLP_ENDPOINT=running.url)
+        place = f"{running.url}/v1/traces"
     expected = [
         "=== A plain call",
         "╭ spanglass Trace  SUCCESS ╮",
@@ -106,4 +150,4 @@ def test_with_an_api_and_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
     assert played == (0, expected, "")
-    assert running.taken == 5
+    assert len(running.spans) == 5

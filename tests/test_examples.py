@@ -259,6 +259,27 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
+def test_dashboard(port: int, tmp_path: Path) -> None:
+    """The dashboard takes the calls of the program beside it, and both end where no terminal is attached."""
+    with OpenAIServer() as server:
+        server.script(Reply(completion("A board.")), Stream(chunks(["Once ", "upon a board."])))
+        done = subprocess.run(  # noqa: S603 - our own example
+            [sys.executable, "-W", "error", EXAMPLES / "dashboard.py"],
+            env=environment(server, "http://127.0.0.1:9", PORT=str(port), XDG_DATA_HOME=str(tmp_path)),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+
+    assert (0, ["Once upon a board.", f"3 spans are at http://localhost:{port}"], "") == (
+        done.returncode,
+        done.stdout.splitlines(),
+        done.stderr,
+    )
+
+
 def told_until_left(left: threading.Event) -> Iterator[Mapping[str, Any] | Stall]:
     """Begin a story, and note when whoever listens has closed the connection."""
     try:
@@ -322,13 +343,13 @@ def test_service(port: int) -> None:
 NOTEBOOK: Final = EXAMPLES / "notebook.ipynb"
 
 
-def test_notebook(tmp_path: Path) -> None:
-    """The notebook runs from its first cell to its last: panels under the cells, results, and a table in the end."""
+def test_notebook(port: int, tmp_path: Path) -> None:
+    """The notebook runs from its first cell to its last: panels under the cells, results, a table, and a frame."""
     copy = Path(shutil.copy(NOTEBOOK, tmp_path))
     with OpenAIServer() as server, http_receiver() as receiver:
         subprocess.run(  # noqa: S603 - our own notebook
             [Path(sys.executable).with_name("jupyter-execute"), "--inplace", copy],
-            env=environment(server, receiver.url, JUPYTER_PLATFORM_DIRS="1", HOME=str(tmp_path)),
+            env=environment(server, receiver.url, JUPYTER_PLATFORM_DIRS="1", HOME=str(tmp_path), PORT=str(port)),
             capture_output=True,
             timeout=120,
             check=True,
@@ -347,6 +368,7 @@ def test_notebook(tmp_path: Path) -> None:
             "ID ChatCompletion LLM 11",
             "ID twice CHAIN <NA>",
         ],
+        "dashboard": [f"a frame of http://localhost:{port}"],
     }
     assert [CALL, "twice CHAIN OK", f"  {CALL}", f"  {CALL}"] == trees(receiver)
 
@@ -354,7 +376,8 @@ def test_notebook(tmp_path: Path) -> None:
 def _shown(output: dict[str, Any]) -> list[str]:
     if output["output_type"] == "stream":
         return telling("".join(output["text"]))
-    return masked("".join(output["data"]["text/plain"]))
+    framed = re.findall(r'<iframe\s[^>]*src="([^"]+)"', "".join(output["data"].get("text/html", "")))
+    return [f"a frame of {url}" for url in framed] or masked("".join(output["data"]["text/plain"]))
 
 
 def test_notebook_as_it_is_kept() -> None:
@@ -363,7 +386,9 @@ def test_notebook_as_it_is_kept() -> None:
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
 
-    assert ["what", "setup", "one", "call", "two", "work", "three", "table"] == [cell.id for cell in notebook.cells]
+    assert ["what", "setup", "one", "call", "two", "work", "three", "table", "four", "dashboard"] == [
+        cell.id for cell in notebook.cells
+    ]
     assert [([], None)] * len(code) == [(cell.outputs, cell.execution_count) for cell in code]
 
 
@@ -381,7 +406,7 @@ def test_table() -> None:
     paths = {path.name: path for path in (*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.ipynb"))}
     document = (EXAMPLES / "README.md").read_text("utf-8")
     table = dict(re.findall(r"^\| \[`([\w.]+)`\]\(\1\) \| (.*) \|$", document, re.MULTILINE))
-    run = {example.name for example in RUN} | {"service.py", "notebook.ipynb", "test_program.py"}
+    run = {example.name for example in RUN} | {"dashboard.py", "service.py", "notebook.ipynb", "test_program.py"}
 
-    assert table == {name: first_line(path) for name, path in paths.items() if name not in {"demo.py", "collector.py"}}
+    assert table == {name: first_line(path) for name, path in paths.items() if name != "demo.py"}
     assert table.keys() == run

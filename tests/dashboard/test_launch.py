@@ -8,7 +8,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -213,8 +213,8 @@ session = launch_app([], port=0)
 read, write = os.pipe()
 if not os.fork():
     os.close(write)
-    session.end()
     print(active_session(), session.active, flush=True)
+    session.end()
     os.read(read, 1)  # as long as the parent lives
     sys.exit()
 os.close(read)
@@ -304,22 +304,38 @@ def test_nothing_is_left_in_the_end(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr, [*tmp_path.iterdir()]) == (0, "", "", [])
 
 
-def test_a_large_file_is_loaded_meanwhile(tmp_path: Path) -> None:
-    """Of a large file the first spans are shown while the rest is still being read."""
-    pipe = tmp_path / "pipe"
+@contextmanager
+def slow_file(path: Path, tail: bytes) -> Iterator[tuple[Path, threading.Event]]:
+    """Give a file of 1,100 spans and a tail, which comes when the event is set; after the block in any case."""
+    pipe = path / "pipe"
     os.mkfifo(pipe)
-    lines = spans_to_jsonl(made(1200)).encode().splitlines(keepends=True)
     go_on = threading.Event()
 
     def write() -> None:
-        with pipe.open("wb") as file:
-            file.writelines(lines[:1100])
+        with suppress(BrokenPipeError), pipe.open("wb") as file:
+            file.write(spans_to_jsonl(made(1100)).encode())
             file.flush()
             go_on.wait(30)
-            file.writelines(lines[1100:])
+            file.write(tail)
 
-    threading.Thread(target=write).start()
-    with launch_app(pipe, port=0) as session:
+    writing = threading.Thread(target=write)
+    writing.start()
+    yield pipe, go_on
+    go_on.set()
+    writing.join()
+
+
+def loading() -> list[threading.Thread]:
+    """Return the threads that load a file."""
+    return [thread for thread in threading.enumerate() if thread.name == "spanglass loading"]
+
+
+def test_a_large_file_is_loaded_meanwhile(tmp_path: Path) -> None:
+    """Of a large file the first spans are shown while the rest is still being read."""
+    with (
+        slow_file(tmp_path, spans_to_jsonl(made(1200)[1100:]).encode()) as (file, go_on),
+        launch_app(file, port=0) as session,
+    ):
         wait_until(lambda: session.count() == 1000, "two batches", seconds=30)
         page = asked(session.url)
         go_on.set()
@@ -327,6 +343,31 @@ def test_a_large_file_is_loaded_meanwhile(tmp_path: Path) -> None:
         count = session.count()
 
     assert ("model-1000" in page, count) == (True, 1200)
+
+
+@pytest.mark.parametrize("tail", [b"no JSON\n", b""], ids=["a wrong line", "no more"])
+def test_the_end_while_a_file_is_loaded(tmp_path: Path, tail: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """A session ends while its file is still being read, and what is wrong in the rest is nobody's concern then."""
+    with slow_file(tmp_path, tail) as (file, go_on):
+        session = launch_app(file, port=0)
+        wait_until(lambda: session.count() == 1000, "two batches", seconds=30)
+        session.end()
+        go_on.set()
+        wait_until(lambda: not loading(), "the end of the loading", seconds=30)
+
+    assert caplog.messages == []
+
+
+def test_a_file_that_is_wrong_in_its_midst(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a file that is wrong far from its begin the log says so, and what stands before that is shown."""
+    with slow_file(tmp_path, b"no JSON\n") as (file, go_on), launch_app(file, port=0) as session:
+        go_on.set()
+        session.loaded()
+        count = session.count()
+
+    why = NO_SPANS.replace(__file__, str(file)).replace("line 1:", "line 1101:")
+
+    assert (count, caplog.messages) == (1100, [f"spanglass: the dashboard has 1100 spans and no more: {why}"])
 
 
 @contextmanager

@@ -1,12 +1,20 @@
 """The dashboard's file: what is in it stays, comes once, and is nobody else's."""
 
-from collections.abc import Iterator
+import gc
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from kept import ended, entries, ids
 
+from spanglass.dashboard.schema import APPLICATION, VERSION
 from spanglass.dashboard.store import Store, Unavailable
 
 
@@ -95,3 +103,82 @@ def test_after_the_end(path: Path) -> None:
         told.append(str(error.value))
 
     assert [f"{path} has been closed: open it anew."] * 3 == told
+
+
+def foreign(path: Path, *statements: str) -> None:
+    """Make a file of SQLite that is another program's, or another version's."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+NOT_OURS = "is not a file that this version of the dashboard has made: choose another to keep spans in."
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: foreign(path, "CREATE TABLE theirs (id)"),
+        lambda path: foreign(path, "PRAGMA application_id = 5", "CREATE TABLE theirs (id)"),
+        lambda path: foreign(path, f"PRAGMA application_id = {APPLICATION}", f"PRAGMA user_version = {VERSION + 1}"),
+        lambda path: (path.parent.mkdir(), path.write_text("a text of somebody's " * 99)),
+    ],
+)
+def test_files_of_others(path: Path, make: Callable[[Path], object]) -> None:
+    """A file of another program or version is refused in one sentence, and nothing in it is changed."""
+    make(path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=re.escape(f"{path} {NOT_OURS}")):
+        Store(path)
+
+    assert ([path], before) == ([*path.parent.iterdir()], path.read_bytes())
+
+
+def test_no_file_to_be_had(tmp_path: Path) -> None:
+    """Where there can be no file, one sentence says why, and what to do."""
+    (tmp_path / "file").touch()
+    told = []
+    for path in (tmp_path, tmp_path / "file" / "traces.db"):
+        with pytest.raises(OSError, match="choose another file to keep spans in") as error:
+            Store(path)
+        told.append(str(error.value))
+
+    assert [
+        f"{tmp_path} cannot be opened (Is a directory): choose another file to keep spans in.",
+        f"{tmp_path}/file/traces.db cannot be opened (Not a directory): choose another file to keep spans in.",
+    ] == told
+
+
+def test_many_begin_at_once(path: Path) -> None:
+    """Of several that begin with the same new file at once each can use it."""
+    program = (
+        "import sys; from pathlib import Path; from spanglass.dashboard import store; "
+        "store.Store(Path(sys.argv[1])).state()"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", program, str(path)]) for _ in range(6)]  # noqa: S603 - ours
+
+    assert [0] * 6 == [process.wait(60) for process in processes]
+
+
+def test_readers_of_threads_that_are_gone(store: Store) -> None:
+    """A thread that is gone leaves no connection behind, and none is left of a store that was closed."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(store.state).result()
+    before = files(store.path)
+    for _ in range(20):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(store.state).result()
+    store.state()
+    after = files(store.path)
+    store.close()
+
+    assert (True, 0) == (after <= before + 2, files(store.path))
+
+
+def files(path: Path) -> int:
+    """Return how many descriptors this process has of a file and its log."""
+    gc.collect()
+    names = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    return sum(name.startswith(str(path)) for name in names)

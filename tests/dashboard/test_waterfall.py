@@ -8,7 +8,7 @@ from made import BEGIN, MS, TRACE, attempt, call, linked, names, retried, span
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
-from spanglass.dashboard.axis import Axis, told
+from spanglass.dashboard.axis import LEAST, Axis, told
 from spanglass.dashboard.bars import MOST_DRAWN, Part, Word
 from spanglass.dashboard.waterfall import Linked, Row, Waterfall, summed
 from spanglass.semconv import gen_ai
@@ -29,12 +29,12 @@ def rows(spans: Sequence[ReadableSpan]) -> list[Row]:
         (3e-9, ["0 µs"]),
         (7e-6, ["0 µs", "2 µs", "4 µs", ""]),
         (0.09, ["0 ms", "20 ms", "40 ms", "60 ms", ""]),
-        (1.2, ["0 s", "0.5 s", ""]),
-        (2.4, ["0 s", "0.5 s", "1 s", "1.5 s", ""]),
+        (1.2, ["0 s", "0.5 s", "1 s"]),
+        (2.4, ["0 s", "0.5 s", "1 s", "1.5 s", "2 s"]),
         (90, ["0 s", "20 s", "40 s", "60 s", ""]),
         (86_400, ["0 d", "0.25 d", "0.5 d", "0.75 d"]),
         (4 * 3600, ["0 h", "1 h", "2 h", "3 h"]),
-        (50 * 365 * 86_400, ["0 d", "5,000 d", "10,000 d", ""]),
+        (50 * 365 * 86_400, ["0 d", "5,000 d", "10,000 d", "15,000 d"]),
     ],
 )
 def test_an_axis_has_round_times(seconds: float, labels: list[str]) -> None:
@@ -198,6 +198,20 @@ def test_a_gap_of_unknown_place() -> None:
     (row,) = rows([call(1, None, 0, 1000, attributes=names(told_of))])
 
     assert ((Part("first", 20, 0),), Word("", "longest gap 400 ms")) == (row.bar.marks, row.bar.words[-1])
+
+
+@pytest.mark.parametrize(
+    ("first", "drawn"),
+    [
+        (5.0, [Part("waiting", 50, 25, "waiting"), Part("streaming", 75, LEAST)]),
+        (-5.0, [Part("waiting", 50, LEAST), Part("streaming", 50, 25, "stream")]),
+    ],
+)
+def test_a_first_chunk_out_of_its_call(first: float, drawn: list[Part]) -> None:
+    """A call is drawn from its start to its end, even where it says that its first chunk came before or after."""
+    spans = (span(1, None, 0, 2000), call(2, 1, 1000, 1500, attributes=names({"first": first})))
+
+    assert drawn == [*rows(spans)[1].bar.parts]
 
 
 def test_a_first_chunk_of_the_other_convention() -> None:

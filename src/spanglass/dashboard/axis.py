@@ -18,7 +18,7 @@ ROUND: Final = (
 """The steps that ticks may have, in nanoseconds: each is a round number of its unit."""
 MOST: Final = 5
 """Steps that an axis has at most."""
-LAST: Final = 78.0
+LAST: Final = 84.0
 """Percent after which no tick is labelled: there the end of the axis is."""
 LEAST: Final = 0.15
 """Percent that the shortest part has on the axis, which then is still seen."""

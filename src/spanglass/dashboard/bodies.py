@@ -1,20 +1,18 @@
 """The bodies of requests, within limits: of each one, and of all that wait."""
 
 import zlib
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import Final
-
-from starlette.requests import Request
 
 from spanglass.dashboard.answers import Refused
 
 BODY: Final = 32 * 2**20
 """Bytes of a body, also when it is decompressed. The Collector's limit is 20 MiB, and spanglass itself sends 1 MB."""
-ROOM: Final = 4 * BODY
-"""Bytes of all bodies that have come and are not answered yet."""
-PLACES: Final = 256
-"""Requests that are not answered yet."""
+ROOM: Final = 2 * BODY
+"""Bytes of all bodies that have come and are not answered yet: more would wait for longer than a sender does."""
+PLACES: Final = 128
+"""Requests that are not answered yet: half of the connections that there may be, so that pages are still answered."""
 UNREAD: Final = 8 * BODY
 """Bytes of a refused body that are passed over: who is still sending does not see an answer."""
 MEMBERS: Final = 16 + zlib.MAX_WBITS  # of gzip
@@ -74,19 +72,19 @@ class Place:
         self._taken = 0
 
 
-async def received(request: Request, place: Place) -> bytes:
+async def received(stream: AsyncIterator[bytes], place: Place) -> bytes:
     """Return the body of a request; Refused where it is too long."""
     chunks: list[bytes] = []
-    async for chunk in request.stream():
+    async for chunk in stream:
         place.take(len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-async def passed_over(request: Request) -> None:
-    """Read what comes of a body without keeping it."""
+async def passed_over(stream: AsyncIterator[bytes]) -> None:
+    """Read the rest of a body without keeping it."""
     size = 0
-    async for chunk in request.stream():
+    async for chunk in stream:
         size += len(chunk)
         if size > UNREAD:
             break

@@ -154,7 +154,7 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         events_more=max(0, len(span.events) - MOST_EVENTS),
         links=[_link(span, number) for number in range(min(len(span.links), MOST_EVENTS))],
         raw=_raw(span),
-        snippet=snippet(span),
+        snippet=snippet(span, spans),
     )
 
 

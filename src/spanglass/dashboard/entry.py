@@ -1,6 +1,6 @@
 """What the dashboard keeps of a span: all of it as OTLP/JSON, and what filters and searches need."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from spanglass.export.notes import id_of
-from spanglass.export.otlp_json import lines
+from spanglass.export.otlp_json import LineWriter
 from spanglass.reading.spans import SESSION, failed, is_attempt, resource_text, retried, text, times, trace_of
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
@@ -24,6 +24,7 @@ LARGEST: Final = 16 * 2**20
 NO_IDS: Final = "a trace id has 16 bytes and a span id 8, and not all are zero"
 TOO_DEEP: Final = f"no value is in more than {DEEPEST} lists or maps"
 TOO_LARGE: Final = f"no span has more than {LARGEST:,} characters as JSON"
+SCALARS: Final = frozenset({str, bool, int, float, bytes, type(None)})
 LATEST: Final = 2**63 - 1
 """What a column of SQLite holds."""
 
@@ -53,18 +54,21 @@ class Unkept(ValueError):  # noqa: N818 - what becomes of the span
     """Why a span is not kept, in words for who has sent it."""
 
 
-def entry(span: ReadableSpan) -> Entry:
-    """Return what is kept of a span; Unkept for one without ids, or whose values are too deep or too large."""
+def entry(span: ReadableSpan, write: Callable[[ReadableSpan], str] | None = None) -> Entry:
+    """Return what is kept of a span; Unkept for one without ids, or whose values are too deep or too large.
+
+    `write` makes its line: one `LineWriter` for many spans is quicker than one for each.
+    """
     if not trace_of(span) or not id_of(span):
         raise Unkept(NO_IDS)
     if any(map(_is_deep, _all_attributes(span))):
         raise Unkept(TOO_DEEP)
     start, end = (min(time, LATEST) for time in times(span))
-    (line,) = lines([span])
+    line = (write or LineWriter())(span)
     if len(line) > LARGEST:
         raise Unkept(TOO_LARGE)
-    texts = [*_texts(span)]
-    pairs = [f"{name}={value}" for name, value in _pairs(span)]
+    project = resource_text(span, oi.OPENINFERENCE_PROJECT_NAME) or resource_text(span, otel.SERVICE_NAME)
+    session = text(span, *SESSION)
     return Entry(
         trace=format_trace_id(trace_of(span)),
         span=format_span_id(id_of(span)),
@@ -72,11 +76,11 @@ def entry(span: ReadableSpan) -> Entry:
         end=end,
         failed=failed(span) and not is_attempt(span),
         retried=retried(span),
-        project=_whole(resource_text(span, oi.OPENINFERENCE_PROJECT_NAME) or resource_text(span, otel.SERVICE_NAME)),
-        session=_whole(text(span, *SESSION)),
+        project=_whole(project) if project else None,
+        session=_whole(session) if session else None,
         line=line,
-        text=_joined(texts),
-        pairs=_joined(pairs),
+        text=_joined([*_texts(span)]),
+        pairs=_joined([*_pairs(span)]),
     )
 
 
@@ -90,38 +94,38 @@ def folded(said: str) -> str:
     return _folded(said).replace(SEPARATOR, " ")
 
 
-def _whole(said: str | None) -> str | None:
-    """Return a text of whole characters, None where it says nothing."""
-    return said.encode("utf-8", "replace").decode() if said else None
+def _joined(texts: Sequence[str]) -> str:
+    joined = SEPARATOR.join(("", *texts, ""))
+    if joined.count(SEPARATOR) != len(texts) + 1:  # some text has one, which is rare
+        joined = SEPARATOR.join(("", *(text.replace(SEPARATOR, " ") for text in texts), ""))
+    return _folded(joined)
 
 
-def _joined(texts: list[str]) -> str:
-    return f"{SEPARATOR}{SEPARATOR.join(map(folded, texts))}{SEPARATOR}"
+def _whole(said: str) -> str:
+    """Return a text of whole characters."""
+    return said if said.isascii() else said.encode("utf-8", "replace").decode()
 
 
 def _folded(said: str) -> str:
-    return said.casefold().replace("\0", " ").encode("utf-8", "replace").decode()  # SQLite ends a text at a NUL
+    return _whole(said.casefold().replace("\0", " "))  # SQLite ends a text at a NUL
 
 
 def _texts(span: ReadableSpan) -> Iterator[str]:
     yield span.name
     yield span.status.description or ""
-    yield from _strings(span.attributes or {})
+    yield from _strings((span.attributes or {}).values())
     for event in span.events:
         yield event.name
-        yield from _strings(event.attributes or {})
+        yield from _strings((event.attributes or {}).values())
 
 
-def _strings(value: object) -> Iterator[str]:
-    """Yield the texts in a value, however deep."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in cast("Mapping[str, object]", value).values():
-            yield from _strings(inner)
-    elif isinstance(value, tuple | list):
-        for inner in cast("tuple[object, ...]", value):
-            yield from _strings(inner)
+def _strings(values: Iterable[object]) -> Iterator[str]:
+    """Yield the texts among values, however deep."""
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif _holds(value):
+            yield from _strings(_held(value))
 
 
 def _all_attributes(span: ReadableSpan) -> Iterator[Mapping[str, object]]:
@@ -146,19 +150,19 @@ def _is_deep(attributes: Mapping[str, object]) -> bool:
 
 
 def _holds(value: object) -> bool:
-    return isinstance(value, tuple | list | Mapping)
+    return type(value) not in SCALARS and isinstance(value, tuple | list | Mapping)
 
 
 def _held(value: object) -> Iterable[object]:
     return cast("Mapping[str, object]", value).values() if isinstance(value, Mapping) else cast("tuple[object]", value)
 
 
-def _pairs(span: ReadableSpan) -> Iterator[tuple[str, str]]:
+def _pairs(span: ReadableSpan) -> Iterator[str]:
     for attributes in (span.resource.attributes, span.attributes or {}):
         for name, value in attributes.items():
             told = value if isinstance(value, str) else _plain(value)
             if told is not None and len(told) <= LONGEST:
-                yield name, told
+                yield f"{name}={told}"
 
 
 def _plain(value: object) -> str | None:

@@ -21,7 +21,7 @@ SPANS_OF_TIME: Final = {
     "24h": ("Last 24 hours", timedelta(hours=24)),
     "7d": ("Last 7 days", timedelta(days=7)),
 }
-CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9a-f]{32})")
+CURSOR: Final = re.compile(r"([0-9]{1,19})-([0-9a-f]{32})")
 TERM: Final = re.compile(r'"([^"]+)"(?!\S)|(\S+)')
 """A phrase in quotes, or a word; a quote that ends nowhere is a character as any."""
 MOST_TERMS: Final = 20
@@ -171,7 +171,7 @@ def _before(made: Filters, value: str, now: datetime) -> None:  # noqa: ARG001 -
     if read is None:
         message = "The address of this page of older traces is not whole: go back to the newest."
         raise ValueError(message)
-    made.before = (int(read[1]), read[2])
+    made.before = (min(int(read[1]), LARGEST - 1), read[2])
 
 
 def _column(condition: str) -> Callable[[Filters, str, datetime], None]:

@@ -9,12 +9,26 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.export.summary import MOST_MODELS, summarize
 from spanglass.export.words import one_line
-from spanglass.reading.spans import MODEL, SESSION, TOKENS_IN, TOKENS_OUT, is_call, number, resource_text, text
+from spanglass.reading.spans import (
+    MODEL,
+    SESSION,
+    TOKENS_IN,
+    TOKENS_OUT,
+    is_attempt,
+    is_call,
+    number,
+    resource_text,
+    text,
+)
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
 
-LOOKS: Final = {"SUCCESS": "ok", "FAILED": "failed", "INCOMPLETE": "unset"}
+LONGEST: Final = 120
+"""Characters of a name."""
+UNFINISHED: Final = "UNFINISHED"
+"""Where no call has come yet."""
+LOOKS: Final = {"SUCCESS": "ok", "FAILED": "failed", "INCOMPLETE": "unset", UNFINISHED: "unset"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +48,18 @@ class Heading:
     partial: bool
 
 
-def heading(spans: Sequence[ReadableSpan], outermost: ReadableSpan) -> Heading:
-    """Return what is said of the trace of these spans, of which at least one is."""
+def heading(spans: Sequence[ReadableSpan], outermost: Sequence[ReadableSpan]) -> Heading:
+    """Return what is said of the trace of these spans; the `outermost` of them, at least one, are in no other."""
     summary = summarize(spans)
+    # An attempt comes before its call, which alone knows whether the last one will do.
+    status = UNFINISHED if all(map(is_attempt, outermost)) else summary.status
+    first = min(outermost, key=lambda span: (span.parent is not None, is_attempt(span)))
     calls = [span for span in spans if is_call(span)]
     models = dict.fromkeys(filter(None, (text(span, *MODEL) for span in calls)))
     return Heading(
-        name=one_line(outermost.name) or "(no name)",
-        status=summary.status,
-        looks=LOOKS[summary.status],
+        name=one_line(first.name, LONGEST) or "(no name)",
+        status=status,
+        looks=LOOKS[status],
         project=_first(spans, lambda span: resource_text(span, oi.OPENINFERENCE_PROJECT_NAME))
         or _first(spans, lambda span: resource_text(span, otel.SERVICE_NAME)),
         environment=_first(spans, lambda span: resource_text(span, otel.DEPLOYMENT_ENVIRONMENT_NAME)),

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from spanglass.dashboard.drawing import page
 from spanglass.dashboard.filters import SPANS_OF_TIME, Filters, chips, filters, with_place, without
 from spanglass.dashboard.listed import Listed, Lister
-from spanglass.dashboard.searching import Found, Trace, search
+from spanglass.dashboard.searching import PATIENCE, Found, Trace, search
 from spanglass.dashboard.store import Store
 
 ROWS: Final = 50
@@ -49,7 +49,7 @@ def traces(request: Request) -> Response:
 def _shown(request: Request, wanted: Filters) -> Shown:
     store: Store = request.app.state.store
     lister: Lister = request.app.state.lister
-    found = Found([]) if wanted.wrong else search(store, wanted, ROWS)
+    found = Found([]) if wanted.wrong else search(store, wanted, ROWS, PATIENCE)
     rows = [(trace, row) for trace in found.traces if (row := lister.listed(trace)) is not None]
     older = with_place(request.query_params, "{}-{}".format(*found.older)) if found.older else None
     return Shown(rows, found, older)

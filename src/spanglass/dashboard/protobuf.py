@@ -191,16 +191,12 @@ def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
 
 
 def _value(value: AnyValue) -> Any:
-    read = VALUES.get(value.WhichOneof("value") or "")
-    return read(value) if read else None
+    kind = value.WhichOneof("value")
+    return getattr(value, kind) if kind in PLAIN else NESTED[kind](value) if kind in NESTED else None
 
 
-VALUES: Final[dict[str, Callable[[AnyValue], Any]]] = {
-    "string_value": lambda value: value.string_value,
-    "bool_value": lambda value: value.bool_value,
-    "int_value": lambda value: value.int_value,
-    "double_value": lambda value: value.double_value,
-    "bytes_value": lambda value: value.bytes_value,
+PLAIN: Final = frozenset({"string_value", "bool_value", "int_value", "double_value", "bytes_value"})
+NESTED: Final[dict[str, Callable[[AnyValue], Any]]] = {
     "array_value": lambda value: tuple(map(_value, value.array_value.values)),
     "kvlist_value": lambda value: _attributes(value.kvlist_value.values),
 }

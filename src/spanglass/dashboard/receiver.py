@@ -7,10 +7,10 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -24,10 +24,12 @@ from spanglass.dashboard.answers import GZIP, JSON, PROTOBUF, Refused, answer, r
 from spanglass.dashboard.bodies import NO_ROOM, Place, Room, inflated, passed_over, received
 from spanglass.dashboard.entry import Entry, Unkept, entry
 from spanglass.dashboard.store import Store, Unavailable
+from spanglass.export.otlp_json import LineWriter
 from spanglass.export.otlp_spans import MALFORMED, OTHERS, SpanReader
 
 log = logging.getLogger("spanglass")
 
+T = TypeVar("T")
 Parts = Iterator[Callable[[], ReadableSpan]]
 
 MOST_SPANS: Final = 20_000
@@ -40,7 +42,9 @@ LONGEST: Final = 60.0
 """Seconds in which a body has to come."""
 PAUSE: Final = 1.0
 """Seconds in which nothing is tried after the file took nothing: those that wait hear of it at once."""
-AGAIN: Final = 5
+YIELD: Final = 1e-6
+"""Seconds in which others may take over: without a pause each of their steps waits for 5 ms."""
+AGAIN: Final = 2
 """Seconds after which a sender is asked to try again."""
 
 
@@ -74,29 +78,35 @@ class Receiver:
         self._store = store
         self._room = Room()
         self._turn = anyio.Lock()
+        self._coming = 0
         self._paused_until = 0.0
         self._is_told = False
 
     async def take(self, request: Request) -> Response:
         """Keep the spans of a request, and say which were not."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        stream = request.stream()
         try:
             try:
                 with self._room.entered() as place:
-                    return await self._answered(request, kind, place)
+                    return await self._answered(request, kind, stream, place)
             except Refused as why:
                 with anyio.move_on_after(LONGEST):
-                    await passed_over(request)
+                    await passed_over(stream)
                 return refusal(kind, why)
         except ClientDisconnect:
             return Response(status_code=400)  # which nobody reads
 
-    async def _answered(self, request: Request, kind: str, place: Place) -> Response:
+    async def _answered(self, request: Request, kind: str, stream: AsyncIterator[bytes], place: Place) -> Response:
         encoding = request.headers.get("content-encoding", "").strip().lower()
         if kind not in KINDS or encoding not in ENCODINGS:
             raise Refused(415, OTHER_ENCODING if kind in KINDS else OTHER_KIND)
-        with _within(LONGEST, Refused(408, SLOW)):
-            body = await received(request, place)
+        self._coming += 1
+        try:
+            with _within(LONGEST, Refused(503, SLOW, retry=AGAIN)):
+                body = await received(stream, place)
+        finally:
+            self._coming -= 1
         with _within(TURN, Refused(503, NO_ROOM, retry=1)):
             await self._turn.acquire()
         try:
@@ -114,8 +124,16 @@ class Receiver:
         if len(parts) > MOST_SPANS:
             raise Refused(413, TOO_MANY)
         unkept: Counter[str] = Counter()
-        self._keep(filter(None, (_kept(make, unkept) for make in parts)))
+        write = LineWriter()
+        self._keep(filter(None, (_kept(make, write, unkept) for make in self._in_turns(parts))))
         return answer(kind, unkept.total(), "; ".join(f"{why} ({count})" for why, count in unkept.items()))
+
+    def _in_turns(self, parts: Iterable[T]) -> Iterator[T]:
+        """Yield what is worked on, and let others work between as long as bodies come: one thread runs at a time."""
+        for part in parts:
+            if self._coming:
+                time.sleep(YIELD)
+            yield part
 
     def _keep(self, entries: Iterator[Entry]) -> None:
         try:
@@ -130,10 +148,10 @@ class Receiver:
         self._is_told = False
 
 
-def _kept(make: Callable[[], ReadableSpan], unkept: Counter[str]) -> Entry | None:
+def _kept(make: Callable[[], ReadableSpan], write: LineWriter, unkept: Counter[str]) -> Entry | None:
     """Return what is to be kept of a span; where that is nothing, count why."""
     try:
-        return entry(make())
+        return entry(make(), write)
     except Unkept as why:
         unkept[str(why)] += 1
     except (DecodeError, *MALFORMED):

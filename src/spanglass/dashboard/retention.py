@@ -10,6 +10,8 @@ LOW: Final = 0.9
 """The share of the bytes that is left of a file that was too large, so that not each span makes room for one."""
 SOME: Final = 256
 """Spans that leave in one transaction, for which those wait that come."""
+FEW: Final = 16
+"""Spans that leave of the only trace, before it is seen whether that was enough."""
 SPARE: Final = 0.25
 """The share of the file that may be free: what comes next will have it."""
 PAGES: Final = 512
@@ -59,7 +61,8 @@ def remove(cursor: sqlite3.Cursor, before: int, most: int | None) -> int:
         too_large = most is not None and size(cursor).used > most
         if arrived and arrived >= before and not too_large:
             break
-        removed += _remove(cursor, str(trace), SOME - removed, stays=len(oldest) == 1 and arrived >= before)
+        stays = len(oldest) == 1 and arrived >= before
+        removed += _remove(cursor, str(trace), FEW if stays else SOME - removed, stays=stays)
     return removed
 
 

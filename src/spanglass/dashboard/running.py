@@ -1,6 +1,5 @@
 """A dashboard at work: a file in which it keeps spans, what is loaded into it, and the server."""
 
-import threading
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,7 +34,6 @@ class Running:
         spans raises.
         """
         self._ended = False
-        self._loading = threading.Lock()
         with ExitStack() as parts:
             path = data or data_file() if spans is None else parts.enter_context(temporary_file())
             max_age, max_bytes = limits or Limits() if spans is None else Limits(None, None)
@@ -50,12 +48,10 @@ class Running:
 
     def load(self) -> None:
         """Load what is left of the spans; raises what `Loading.batch` does."""
-        while self._more:
-            with self._loading:
-                self._more = not self._ended and self.loading.batch()
+        while self._more and not self._ended:
+            self._more = self.loading.batch()
 
     def end(self) -> None:
-        """End, once what is under way has been answered, and the batch loaded."""
-        with self._loading:
-            self._ended = True
+        """End, once what is under way has been answered; a file that is still being loaded finds the store closed."""
+        self._ended = True
         self._parts.close()

@@ -1,10 +1,11 @@
 """The dashboard's file: its tables, and how it is opened or made."""
 
+import errno
 import os
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,7 @@ CREATE TABLE traces (
 ) WITHOUT ROWID;
 CREATE INDEX traces_start ON traces (start, end, failed, retried, project, session);
 CREATE INDEX traces_session ON traces (session, start) WHERE session IS NOT NULL;
+CREATE INDEX traces_project ON traces (project, start);
 CREATE INDEX traces_arrived ON traces (arrived);
 CREATE TABLE state (file TEXT NOT NULL, changes INTEGER NOT NULL);
 INSERT INTO state VALUES (hex(randomblob(4)), 0);
@@ -48,15 +50,32 @@ def made(path: Path) -> None:
     """Make the file and the directories that it is in, where there are none; OSError where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with suppress(FileExistsError):  # which is not opened, as in `is_there`
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, OWNER_ONLY))
     except OSError as error:
-        message = f"{path} cannot be opened ({error.strerror}): choose another file to keep spans in."
+        why = os.strerror(errno.ENOTDIR) if isinstance(error, FileExistsError) else error.strerror
+        message = f"{path} cannot be opened ({why}): choose another file to keep spans in."
         raise OSError(message) from None
 
 
 def connected(path: Path) -> sqlite3.Connection:
     """Return a connection that any thread may use, one at a time."""
-    return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    file = f"{path.absolute().as_uri()}?mode=rw"  # one that has been removed is not made anew
+    return sqlite3.connect(file, timeout=PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def is_there(path: Path, file: int) -> bool:
+    """Tell whether what is at this path is still the file of this inode, with something in it: SQLite does not look.
+
+    It is not opened for that: where it is closed again, the system takes away the locks that SQLite has.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return found.st_ino == file and found.st_size > 0
 
 
 def prepare(connection: sqlite3.Connection) -> bool:
@@ -69,8 +88,10 @@ def prepare(connection: sqlite3.Connection) -> bool:
     connection.execute(f"PRAGMA journal_size_limit = {WAL}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
     connection.execute(f"PRAGMA cache_size = -{WRITERS_CACHE}")
+    if _is_ours(connection):  # also where another one has locked it
+        return True
     with transaction(connection) as cursor:
-        if _is_empty(connection):
+        if _is_empty(connection):  # still
             for statement in filter(str.strip, TABLES.split(";")):
                 cursor.execute(statement)
             cursor.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -86,12 +107,20 @@ def transaction(connection: sqlite3.Connection) -> Generator[sqlite3.Cursor]:
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:
-    said = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-    return said == [APPLICATION, VERSION]
+    return _marks(connection) == (APPLICATION, VERSION)
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("SELECT count(*) = 0 FROM sqlite_master").fetchone()[0])
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return not tables and _marks(connection) == (0, 0)
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return what a file says of who has made it."""
+    application, version = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
+    )
+    return application, version
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:

@@ -70,7 +70,7 @@ class Clock:
         return self.over
 
 
-def search(store: Store, wanted: Filters, most: int, seconds: float = PATIENCE) -> Found:
+def search(store: Store, wanted: Filters, most: int, seconds: float) -> Found:
     """Return the newest traces that fit, at most so many, as far as they were found in that time."""
     clock = Clock(seconds)
     connection = store.reader()

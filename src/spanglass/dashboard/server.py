@@ -88,11 +88,15 @@ class Server:
                 await asyncio.wait_for(self._stopping.wait(), 1)
         for server in servers:
             server.close()
+        await asyncio.sleep(TICK)  # in which those are connections that have just been accepted
         for connection in [*state.connections]:
             connection.shutdown()
         end = self._loop.time() + GRACE
         while state.connections and self._loop.time() < end:  # noqa: ASYNC110 - nobody tells when they have gone
             await asyncio.sleep(TICK)
+        for connection in [*state.connections]:
+            connection.transport.abort()
+        await asyncio.sleep(TICK)  # in which they close
 
 
 class _Config(Config):

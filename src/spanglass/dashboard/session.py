@@ -106,7 +106,8 @@ class Session:
         try:
             self._running.load()
         except (OSError, ValueError, Unavailable) as error:
-            log.warning("spanglass: the dashboard has %d spans and no more: %s", self._running.loading.spans, error)
+            if self.active:
+                log.warning("spanglass: the dashboard has %d spans and no more: %s", self._running.loading.spans, error)
 
 
 _lock = threading.Lock()

@@ -14,11 +14,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.dashboard.entry import Entry
 from spanglass.dashboard.retention import LOW, MAX_AGE, MAX_BYTES, Limits, remove, shrink, size
-from spanglass.dashboard.schema import WAL, connected, made, prepare, transaction
+from spanglass.dashboard.schema import WAL, connected, is_there, made, prepare, transaction
 from spanglass.export.otlp_spans import SpanReader
 
 EVERY: Final = 2.0
 """Seconds between two looks at what is due to leave."""
+
+GONE: Final = "it has been removed or replaced: start the dashboard anew"
 
 ADD_SPAN: Final = """
 INSERT INTO spans (trace, span, start, session, line) VALUES (?, ?, ?, ?, ?) ON CONFLICT (trace, span) DO NOTHING
@@ -66,6 +68,8 @@ class Store:
         self._closing = threading.Event()
         made(path)
         self._writer = _opened(path)
+        self._spoilt = ""
+        self._file = path.stat().st_ino
         self._keeper = threading.Thread(target=self._keep, name="spanglass-dashboard-retention", daemon=True)
         if self._limits != (None, None):
             self._keeper.start()
@@ -89,10 +93,9 @@ class Store:
 
     def read(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows of a query; Unavailable where the file cannot be read."""
-        try:
-            return self.reader().execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise Unavailable(str(error)) from error
+        reader = self._reader()
+        with self._told(), reader.lock:
+            return reader.connection.execute(query, values).fetchall()
 
     def trace(self, trace: str, most: int) -> list[ReadableSpan]:
         """Return the spans of a trace by their start, at most so many."""
@@ -108,13 +111,7 @@ class Store:
 
     def reader(self) -> sqlite3.Connection:
         """Return this thread's connection, by which nothing is written; it is closed when the thread ends."""
-        if self._closing.is_set():
-            raise Unavailable(self._closed)
-        found: _Reader | None = getattr(self._local, "reader", None)
-        if found is None:
-            found = self._local.reader = _Reader(self.path)
-            self._readers.add(found)
-        return found.connection
+        return self._reader().connection
 
     def expire(self) -> int:
         """Have leave what is due to, and return how many spans that were; Unavailable where that is not possible now.
@@ -137,8 +134,20 @@ class Store:
             self._keeper.join()
         with self._writing:
             self._writer.close()
-        for reader in list(self._readers):
+        for reader in [*self._readers]:
             reader.close()
+        self._readers.clear()
+
+    def _reader(self) -> "_Reader":
+        """Return what this thread reads by."""
+        if self._closing.is_set():
+            raise Unavailable(self._closed)
+        found: _Reader | None = getattr(self._local, "reader", None)
+        if found is None:
+            with self._told():
+                found = self._local.reader = _Reader(self.path)
+            self._readers.add(found)
+        return found
 
     def _keep(self) -> None:
         while not self._closing.wait(EVERY):
@@ -182,23 +191,38 @@ class Store:
         with self._writing:
             if self._closing.is_set():
                 raise Unavailable(self._closed)
-            try:
+            if self._spoilt or not is_there(self.path, self._file):
+                raise Unavailable(self._spoilt or GONE)
+            with self._told():
                 yield self._writer
-            except sqlite3.Error as error:
-                raise Unavailable(str(error)) from error
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        """Raise as Unavailable what SQLite raises; where it is no file of SQLite any more, from now on."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if type(error) is sqlite3.DatabaseError:  # of no narrower class
+                self._spoilt = f"{error}: start the dashboard anew with another file"
+            raise Unavailable(str(error)) from error
 
 
 class _Reader:
     """A connection that reads, closed at the latest when the thread that has it is gone."""
 
     def __init__(self, path: Path) -> None:
+        self.lock = threading.Lock()
         self.connection = connected(path)
         self.connection.execute("PRAGMA query_only = on")
 
-    def close(self) -> None:
+    def __del__(self) -> None:
         self.connection.close()
 
-    __del__ = close
+    def close(self) -> None:
+        """End what is being read."""
+        self.connection.interrupt()
+        with self.lock:
+            self.connection.close()
 
 
 def spans_of(found: Iterable[str]) -> Iterator[ReadableSpan]:

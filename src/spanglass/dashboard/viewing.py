@@ -20,6 +20,8 @@ ALL: Final = -1
 """As a limit of SQLite: none."""
 LARGEST: Final = 32 * 2**20
 """Characters of spans that are read for a page; one span is read in any case."""
+PIECE: Final = 2**16
+"""Characters of a file that are sent at once, or one line."""
 ROWS: Final = 500
 """Rows of a page."""
 
@@ -51,7 +53,7 @@ def trace(request: Request) -> Response:
         "trace.html",
         state,
         trace_id=trace_id,
-        heading=heading(spans, waterfall.lines[0].node.span),
+        heading=heading(spans, [line.node.span for line in waterfall.lines if not line.depth]),
         retries=summed(calls, tries),
         axis=waterfall.axis,
         rows=shown,
@@ -71,9 +73,8 @@ def trace(request: Request) -> Response:
 def download(request: Request) -> Response:
     """Answer with the spans of a trace by their start, as `spans_to_jsonl` writes them."""
     store, trace_id = _asked(request)
-    lines = (f"{line}\n" for line in _lines(store, trace_id, ALL))
     headers = {"Content-Disposition": f'attachment; filename="trace-{trace_id}.jsonl"', "Cache-Control": "no-cache"}
-    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+    return StreamingResponse(_pieces(_lines(store, trace_id, ALL)), media_type="application/x-ndjson", headers=headers)
 
 
 def _asked(request: Request) -> tuple[Store, str]:
@@ -113,6 +114,19 @@ def _bounded(lines: Iterator[str]) -> Iterator[str]:
         if read > LARGEST and read > len(line):
             return
         yield line
+
+
+def _pieces(lines: Iterator[str]) -> Iterator[str]:
+    """Yield lines together, as each piece costs a change of threads."""
+    waiting: list[str] = []
+    size = 0
+    for line in lines:
+        waiting.append(f"{line}\n")
+        size += len(line)
+        if size >= PIECE:
+            yield "".join(waiting)
+            waiting, size = [], 0
+    yield "".join(waiting)
 
 
 def _span(request: Request) -> int | None:

@@ -29,15 +29,24 @@ _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def lines(spans: Iterable[ReadableSpan]) -> Iterator[str]:
     """Yield each span as a line, without the newline."""
-    origins: dict[tuple[int, int], tuple[ReadableSpan, str, str]] = {}
-    for span in spans:
+    return map(LineWriter(), spans)
+
+
+class LineWriter:
+    """Writes spans as lines; those of the same origin share what is around them."""
+
+    def __init__(self) -> None:
+        self._origins: dict[tuple[int, int], tuple[ReadableSpan, str, str]] = {}
+
+    def __call__(self, span: ReadableSpan) -> str:
+        """Return a span as a line, without the newline."""
         origin = (id(span.resource), id(span.instrumentation_scope))
-        if origin not in origins:
-            if len(origins) == ORIGINS:
-                origins.clear()
-            origins[origin] = (span, *_around(span))  # the span keeps both alive, and so their ids their own
-        _, before, after = origins[origin]
-        yield f"{before}{_text(_span(span))}{after}"
+        if origin not in self._origins:
+            if len(self._origins) == ORIGINS:
+                self._origins.clear()
+            self._origins[origin] = (span, *_around(span))  # the span keeps both alive, and so their ids their own
+        _, before, after = self._origins[origin]
+        return f"{before}{_text(_span(span))}{after}"
 
 
 def _around(span: ReadableSpan) -> tuple[str, str]:

@@ -9,7 +9,8 @@
 //                            A click anywhere in the row opens it too. Where it begins: at [aria-current], else on top.
 //                            data-row="follow": what is gone to is opened at once (with data-swap: without a reload).
 //   a[data-swap]             leads to the same page with another query: opened in place, with the address of its own.
-//   data-key="u", "g s"      a link or a button that is pressed by these keys, one after the other; Backspace is u.
+//   data-key="o", "g s"      a link or a button that is pressed by these keys, one after the other. u, and Backspace,
+//                            lead up: to [data-key="u"], else to the list that the page is of, as it was left.
 //   data-search              the field that / goes to; Esc leaves any field.
 //   dialog#keys, data-keys   what ? shows, and a button that shows it too.
 //   data-copy="#id"          a button, hidden without a script, that copies the text of another element.
@@ -23,6 +24,7 @@
 const EVERY = 1000;
 const SLOWEST = 10000;
 const MARKED = 2000;
+const REPEATED = 60;
 const main = document.querySelector("main");
 const sign = document.querySelector("#live");
 
@@ -98,8 +100,21 @@ function show(text) {
   next.innerHTML = text;
   dress(next.content);
   const focused = document.activeElement;
+  const held = hold();
   merge(main, next.content);
+  held();
   if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true }); // it was moved
+}
+
+// What is read stays where it is on the screen, whatever comes above it, unless the top is looked at.
+function hold() {
+  if (!scrollY) return () => {};
+  const top = (element) => element.getBoundingClientRect().top;
+  const seen = (element) => top(element) >= 0 && top(element) < innerHeight;
+  const focused = document.activeElement.closest("main [id], main [data-row]");
+  const read = focused && seen(focused) ? focused : [...main.querySelectorAll("[data-row], [id]")].find(seen);
+  const before = read && top(read);
+  return () => read && read.isConnected && scrollBy({ top: top(read) - before, behavior: "instant" });
 }
 
 function merge(old, next) {
@@ -193,6 +208,7 @@ function age() {
 let last = "";
 let begun = "";
 let since = 0;
+let following = 0;
 
 const linkOf = (row) => (row.matches("a[href]") ? row : row.querySelector("a[data-open]") || row.querySelector("a[href]"));
 const press = (element) => element.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
@@ -206,7 +222,32 @@ function move(step) {
   linkOf(row).focus({ preventScroll: true });
   row.scrollIntoView({ block: "nearest" });
   last = row.id;
-  if (row.dataset.row === "follow") press(linkOf(row));
+  if (row.dataset.row === "follow") follow(linkOf(row));
+}
+
+// Where a key is held down, only the row where it ends is opened; the way back leads past all of them.
+function follow(link) {
+  clearTimeout(following);
+  following = setTimeout(() => {
+    if (!("swap" in link.dataset)) return press(link);
+    history.replaceState(null, "", link.getAttribute("href"));
+    swap();
+  }, REPEATED);
+}
+
+// The list that this page is of, as it was when it was left.
+function up() {
+  const link = document.querySelector('nav a[aria-current="true"]');
+  if (link) location.href = left(link.pathname) || link.href;
+}
+
+function left(path, address) {
+  try {
+    if (address) sessionStorage.setItem(path, address);
+    return sessionStorage.getItem(path);
+  } catch {
+    return null; // in a frame that may keep nothing
+  }
 }
 
 function search(field) {
@@ -222,6 +263,7 @@ const KEYS = {
   "/": () => search(document.querySelector("[data-search]")),
   "?": () => document.querySelector("#keys")?.showModal(),
   p: pause,
+  u: up,
 };
 
 document.addEventListener("keydown", (event) => {
@@ -322,6 +364,7 @@ function query(form) {
 
 const forms = [...document.querySelectorAll("form[data-lean]")];
 forms.forEach(prepare);
+if (forms.length) addEventListener("pagehide", () => left(location.pathname, here()));
 addEventListener("popstate", () => (forms.length ? location.reload() : swap())); // its fields are those of another address
 
 dress(document);

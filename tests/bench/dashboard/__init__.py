@@ -1,0 +1,1 @@
+"""What the dashboard takes: spans a second, beside a page that somebody looks at."""

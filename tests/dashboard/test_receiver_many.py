@@ -1,0 +1,67 @@
+"""Many senders at once: what waits is bounded, and who finds no room is asked to come again."""
+
+import socket
+from contextlib import ExitStack
+
+import pytest
+from kept import ended, ids
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from processes import wait_until
+from serving import Answer, Dashboard
+
+from spanglass.dashboard import bodies
+
+pytest_plugins = ["served"]
+
+PROTOBUF = {"content-type": "application/x-protobuf"}
+MB = 2**20
+
+
+def begin(stack: ExitStack, dashboard: Dashboard, body: bytes) -> socket.socket:
+    """Send all of a request but for its last byte."""
+    port = int(dashboard.url.rpartition(":")[2])
+    sender = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+    head = f"POST /v1/traces HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/x-protobuf"
+    sender.sendall(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:-1])
+    return sender
+
+
+def end(sender: socket.socket, body: bytes) -> bytes:
+    """Send the last byte, and return the status."""
+    sender.sendall(body[-1:])
+    return sender.recv(65536)[9:12]
+
+
+def large(size: int) -> bytes:
+    """Return a request of one span that has so many bytes of what OTLP does not know."""
+    body: bytes = encode_spans([ended(1, 1)]).SerializeToString()
+    length, number = b"", size
+    while number:
+        length += bytes([number & 127 | (128 if number > 127 else 0)])
+        number >>= 7
+    return body + b"\x7a" + length + bytes(size)
+
+
+@pytest.mark.parametrize(("count", "size"), [(bodies.PLACES, 10), (2, 31 * MB)])
+def test_no_room(dashboard: Dashboard, count: int, size: int) -> None:
+    """Where as many requests or bytes wait as there is room for, others are asked to come again; pages answer."""
+    answers: list[Answer] = []
+    body, one = large(size), large(6 * MB)
+
+    def refused() -> bool:
+        answers.append(dashboard.ask("/v1/traces", one, PROTOBUF))
+        return answers[-1].status == 503
+
+    with ExitStack() as stack:
+        senders = [begin(stack, dashboard, body) for _ in range(count)]
+        wait_until(refused, "a refusal", seconds=60)
+        page = dashboard.ask("/").status
+        ended_well = {end(sender, body) for sender in senders}
+
+    assert ("1", 200, {b"200"}, 200, [(1, 1)]) == (
+        answers[-1].headers["retry-after"],
+        page,
+        ended_well,
+        dashboard.ask("/v1/traces", one, PROTOBUF).status,
+        ids(*dashboard.store.trace(f"{1:032x}", 9)),
+    )
