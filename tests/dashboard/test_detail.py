@@ -87,6 +87,16 @@ def test_results_stand_in_the_calls_that_they_answer() -> None:
     assert paired(dealt(messages(span)))[4].note == "a result without a call: none in this conversation has its id"
 
 
+def test_of_calls_with_one_id_each_has_a_result() -> None:
+    """Where two calls have the same id, and two results, each of the calls has one of them."""
+    same = calls("weather", "{}", "a")
+    results = [says("tool", f"{number}", tool_call_id="a") for number in range(2)]
+
+    assert [["assistant", ("weather", "{}", ["1"], "")], ["assistant", ("weather", "{}", ["0"], "")]] == cards(
+        made(chat(same, same, *results))
+    )
+
+
 def test_the_older_form_of_calls_is_paired_by_name() -> None:
     """A function call of the older form, which has no id, has the result that bears its name."""
     called = {"role": "assistant", "function_call_name": "add", "function_call_arguments_json": "[1]"}
