@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from processes import wait_until
 from serving import Answer, Dashboard
 
-from spanglass.dashboard import bodies, receiver
+from spanglass.dashboard import bodies, protobuf, receiver
 from spanglass.dashboard.bodies import BODY
 from spanglass.dashboard.entry import NO_IDS, TOO_DEEP, TOO_LARGE
 
@@ -124,6 +124,8 @@ def test_nothing_sent(dashboard: Dashboard, headers: dict[str, str]) -> None:
         (bytes(BODY + 1), PROTOBUF, (413, bodies.TOO_LARGE)),
         (pressed(bytes(BODY + 1)), PROTOBUF | GZIP, (413, bodies.TOO_LARGE)),
         (wire(*(ended(1, 1),) * (receiver.MOST_SPANS + 1)), PROTOBUF, (413, receiver.TOO_MANY)),
+        (b"\x0a\0" * (protobuf.MOST + 1), PROTOBUF, (413, receiver.TOO_MANY)),
+        (b"\x0a\x06\x12\0\x12\0\x12\0" * (protobuf.MOST // 4 + 1), PROTOBUF, (413, receiver.TOO_MANY)),
     ],
 )
 def test_what_is_refused(dashboard: Dashboard, body: bytes, headers: dict[str, str], expected: tuple[int, str]) -> None:

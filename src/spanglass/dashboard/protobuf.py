@@ -26,21 +26,29 @@ FIXED: Final = {1: 8, 5: 4}
 MORE: Final = 0x80
 """The bit of a byte of a number after which more of it comes."""
 
+MOST: Final = 100_000
+"""Resources, scopes and spans of a request, with what else is beside them."""
+
 KINDS: Final = {kind.value + 1: kind for kind in SpanKind}
 CODES: Final = {code.value: code for code in StatusCode}
 
 
+class TooMany(ValueError):  # noqa: N818 - what there is
+    """A request has more than anybody sends."""
+
+
 def parts(request: bytes) -> Iterator[Callable[[], ReadableSpan]]:
-    """Yield what makes each span of an `ExportTraceServiceRequest`; ValueError for bytes that are none.
+    """Yield what makes each span of an `ExportTraceServiceRequest`; ValueError for bytes that are none, or TooMany.
 
     A span is decoded on its own, so that one that is malformed, or too deep, raises DecodeError and the others do not.
     An id that is none is 0.
     """
-    for group in _fields(request).get(1, ()):
-        around = _fields(group)
+    room = iter(range(MOST))
+    for group in _fields(request, room).get(1, ()):
+        around = _fields(group, room)
         resource = _Once(partial(_resource, around))
         for scoped in around.get(2, ()):
-            within = _fields(scoped)
+            within = _fields(scoped, room)
             scope = _Once(partial(_scope, within))
             for span in within.get(2, ()):
                 yield partial(_made, span, resource, scope)
@@ -77,8 +85,8 @@ def _schema(fields: Fields) -> str:
     return fields.get(3, [b""])[-1].decode()
 
 
-def _fields(message: bytes) -> Fields:
-    """Return the fields of a message that have a length, by their numbers; ValueError where that is none."""
+def _fields(message: bytes, room: Iterator[int]) -> Fields:
+    """Return the fields of a message that have a length, by their numbers; each takes a place in the room."""
     fields: Fields = {}
     at, end = 0, len(message)
     while at < end:
@@ -86,6 +94,8 @@ def _fields(message: bytes) -> Fields:
         kind = tag & 7
         if kind == WITH_LENGTH:
             size, at = _varint(message, at)
+            if next(room, None) is None:
+                raise TooMany
             fields.setdefault(tag >> 3, []).append(message[at : at + size])
         elif kind == VARINT:
             size, at = 0, _varint(message, at)[1]

@@ -119,6 +119,8 @@ class Receiver:
             raise Refused(503, UNAVAILABLE, retry=AGAIN)
         try:
             parts = [*islice(KINDS[kind](ENCODINGS[encoding](body)), MOST_SPANS + 1)]
+        except protobuf.TooMany:
+            raise Refused(413, TOO_MANY) from None
         except MALFORMED:
             raise Refused(400, MALFORMED_BODY) from None
         if len(parts) > MOST_SPANS:
