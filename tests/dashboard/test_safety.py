@@ -174,6 +174,8 @@ def test_senders_with_the_token(guarded: Dashboard, span: ReadableSpan, monkeypa
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{TOKEN}")
     exporters.append(OTLPSpanExporter(f"{guarded.url}/v1/traces"))
     sent = [exporter.export([span]) for exporter in exporters]
+    for exporter in exporters:
+        exporter.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
 
     assert ([SpanExportResult.FAILURE, SpanExportResult.SUCCESS], [(1,)]) == (
         sent,

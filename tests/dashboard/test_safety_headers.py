@@ -1,12 +1,11 @@
 """What each answer of a dashboard says to a browser besides."""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
+from jinja2 import DictLoader
 from raw import Reply, asked, sent
 from serving import Dashboard
 
+from spanglass.dashboard.drawing import ENVIRONMENT, TEMPLATES
 from spanglass.dashboard.safety import HEADERS
 
 pytest_plugins = ["served"]
@@ -74,17 +73,19 @@ def test_policy(dashboard: Dashboard) -> None:
 
 
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])
-def test_a_page_that_crashes(dashboard: Dashboard, caplog: pytest.LogCaptureFixture, accept: str) -> None:
+def test_a_page_that_crashes(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, accept: str
+) -> None:
     """A page that crashes says so in one sentence; what happened is logged, once, and not shown."""
-    with closing(sqlite3.connect(dashboard.store.path)) as other, other:
-        other.execute("DROP TABLE traces")
+    own = (TEMPLATES / "refusal.html").read_text("utf-8")
+    monkeypatch.setattr(ENVIRONMENT, "loader", DictLoader({"refusal.html": own, "traces.html": "{{ 1 // 0 }}"}))
     reply = asked(dashboard.url, "/", f"Accept: {accept}")
 
     assert (500, True, False, False, HEADERS["Content-Security-Policy"], 1) == (
         reply.status,
         b"The dashboard has met an error of its own: what it printed says which." in reply.body,
-        b"no such table" in reply.body,
+        b"ZeroDivision" in reply.body,
         b"Traceback" in reply.body,
         reply.headers["content-security-policy"],
-        caplog.text.count("OperationalError: no such table"),
+        caplog.text.count("ZeroDivisionError: "),
     )

@@ -1,6 +1,7 @@
 """Connections to the dashboard, of which none may wait for ever, nor all that there are be taken."""
 
 import asyncio
+import socket
 from typing import Any, Final
 
 import h11
@@ -21,6 +22,8 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        # Else the second half of an answer waits for a word about the first, some 40 ms on a connection that is kept.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
