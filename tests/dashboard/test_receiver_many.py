@@ -42,7 +42,7 @@ def large(size: int) -> bytes:
     return body + b"\x7a" + length + bytes(size)
 
 
-@pytest.mark.parametrize(("count", "size"), [(bodies.PLACES, 10)])
+@pytest.mark.parametrize(("count", "size"), [(bodies.PLACES, 10), (2, 31 * MB)])
 def test_no_room(dashboard: Dashboard, count: int, size: int) -> None:
     """Where as many requests or bytes wait as there is room for, others are asked to come again; pages answer."""
     answers: list[Answer] = []
