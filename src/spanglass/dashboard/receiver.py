@@ -34,6 +34,8 @@ Parts = Iterator[Callable[[], ReadableSpan]]
 
 MOST_SPANS: Final = 20_000
 """Spans of a request: some seconds' work, in which others wait. The Collector sends 8,192 at once."""
+MOST_OBJECTS: Final = 100 * MOST_SPANS
+"""Of JSON, in which each costs a hundred times the memory of its two bytes."""
 TOGETHER: Final = 512
 """Spans that are kept at once."""
 TURN: Final = 5.0
@@ -49,6 +51,8 @@ AGAIN: Final = 2
 
 
 def _of_json(body: bytes) -> Parts:
+    if body.count(b"{") > MOST_OBJECTS:
+        raise protobuf.TooMany
     request = json.loads(body)
     if not OTHERS.isdisjoint(request):
         raise ValueError
