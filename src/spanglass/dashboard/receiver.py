@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Final, TypeVar
 
 import anyio
+from anyio import to_thread
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.sdk.trace import ReadableSpan
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -82,6 +82,7 @@ class Receiver:
         self._store = store
         self._room = Room()
         self._turn = anyio.Lock()
+        self._thread = anyio.CapacityLimiter(1)  # of its own: pages that search have all others for seconds
         self._coming = 0
         self._paused_until = 0.0
         self._is_told = False
@@ -114,7 +115,7 @@ class Receiver:
         with _within(TURN, Refused(503, NO_ROOM, retry=1)):
             await self._turn.acquire()
         try:
-            return await run_in_threadpool(self._taken, kind, encoding, body)
+            return await to_thread.run_sync(self._taken, kind, encoding, body, limiter=self._thread)
         finally:
             self._turn.release()
 
