@@ -76,6 +76,7 @@ def test_targets() -> None:
         "CONTRIBUTING.md": {
             "backends",
             "bench",
+            "bench-dashboard",
             "bench-export",
             "help",
             "lint",
