@@ -273,7 +273,7 @@ def test_whose_body_does_not_end(dashboard: Dashboard, monkeypatch: pytest.Monke
     with connected(dashboard.url) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
         status = connection.recv(65536)[9:12]
-        connection.setblocking(False)
+        connection.settimeout(0)
 
         def is_closed() -> bool:
             try:

@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -93,9 +93,18 @@ class Store:
 
     def read(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows of a query; Unavailable where the file cannot be read."""
+        with self.reading() as connection:
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def reading(self) -> Generator[sqlite3.Connection]:
+        """Give this thread's connection, by which nothing is written; a store that is closed waits for the block.
+
+        Unavailable where the block raises an error of SQLite.
+        """
         reader = self._reader()
         with self._told(), reader.lock:
-            return reader.connection.execute(query, values).fetchall()
+            yield reader.connection
 
     def trace(self, trace: str, most: int) -> list[ReadableSpan]:
         """Return the spans of a trace by their start, at most so many."""
@@ -108,10 +117,6 @@ class Store:
     def span(self, trace: str, span: str) -> ReadableSpan | None:
         """Return one span by the ids of its trace and its own."""
         return next(iter(self._spans("SELECT line FROM spans WHERE trace = ? AND span = ?", (trace, span))), None)
-
-    def reader(self) -> sqlite3.Connection:
-        """Return this thread's connection, by which nothing is written; it is closed when the thread ends."""
-        return self._reader().connection
 
     def expire(self) -> int:
         """Have leave what is due to, and return how many spans that were; Unavailable where that is not possible now.
@@ -235,20 +240,22 @@ def spans_of(found: Iterable[str]) -> Iterator[ReadableSpan]:
 
 def _opened(path: Path) -> sqlite3.Connection:
     """Return the connection that writes."""
-    connection = connected(path)
-    try:
-        ours = prepare(connection)
-    except sqlite3.OperationalError as error:
-        connection.close()
-        message = f"{path} cannot be opened ({error}): try again, or choose another file to keep spans in."
-        raise OSError(message) from None
-    except sqlite3.DatabaseError:  # no file of SQLite
-        ours = False
-    if not ours:
-        connection.close()
-        message = f"{path} is not a file that this version of the dashboard has made: choose another to keep spans in."
-        raise ValueError(message)
-    return connection
+    with ExitStack() as opened:
+        try:
+            connection = opened.enter_context(closing(connected(path)))
+            ours = prepare(connection)
+        except sqlite3.OperationalError as error:
+            message = f"{path} cannot be opened ({error}): try again, or choose another file to keep spans in."
+            raise OSError(message) from None
+        except sqlite3.DatabaseError:  # no file of SQLite
+            ours = False
+        if not ours:
+            message = (
+                f"{path} is not a file that this version of the dashboard has made: choose another to keep spans in."
+            )
+            raise ValueError(message)
+        opened.pop_all()
+        return connection
 
 
 def _is_added(cursor: sqlite3.Cursor, entry: Entry) -> bool:
