@@ -21,6 +21,7 @@ from spanglass.dashboard.threads import Threads
 from spanglass.dashboard.values import bring
 from spanglass.export.notes import id_of, parent_of, status_of, text_of
 from spanglass.export.prices import cost
+from spanglass.reading.calls import calls
 from spanglass.reading.conversation import vectors
 from spanglass.reading.spans import (
     FIRST_CHUNK,
@@ -132,7 +133,7 @@ def _before(query: Mapping[str, str]) -> tuple[int, int]:
 def read(store: Store, name: str, before: tuple[int, int]) -> tuple[list[ReadableSpan], str | None]:
     """Return the spans that a page is made of, by their start, and what names those before them, if there are any."""
     found: list[ReadableSpan] = []
-    calls = size = 0
+    count = size = 0
     place = before
     # The lines one by one, since most of them may not be needed, and sorting would read them all.
     for row in store.read(NEWEST, (name, name, *before, SPANS)):
@@ -143,10 +144,10 @@ def read(store: Store, name: str, before: tuple[int, int]) -> tuple[list[Readabl
         (line,) = lines
         (span,) = spans_of([line])
         size += len(line)
-        if found and (size > SIZE or (calls == CALLS and is_call(span))):
+        if found and (size > SIZE or (count == CALLS and is_call(span))):
             return found[::-1], f"{place[0]}-{place[1]}"
         found.append(span)
-        calls += is_call(span)
+        count += is_call(span)
         place = (start, identity)
     return found[::-1], f"{place[0]}-{place[1]}" if len(found) == SPANS else None
 
@@ -155,7 +156,7 @@ def _turns(spans: Sequence[ReadableSpan]) -> Iterator[Turn]:
     """Yield the calls with what each of them adds."""
     around = {id_of(span): span for span in spans}
     threads = Threads()
-    made = [(span, threads.add(span, messages(span))) for span in spans if is_call(span) and not is_attempt(span)]
+    made = [(span, threads.add(span, messages(span))) for span in calls(spans) if not is_attempt(span)]
     bring([card for _, added in made for card in added.cards], spans)
     for span, added in made:
         cards = last(added.cards, CARDS, ROOM)
