@@ -62,10 +62,21 @@ def test_targets() -> None:
     told = {document: words(document) for document in DOCUMENTS}
 
     assert told == {
-        "README.md": {"demo", "test", "help", "bench", "bench-export", "test-sdks", "test-frameworks", "pictures"},
+        "README.md": {
+            "demo",
+            "test",
+            "help",
+            "bench",
+            "bench-export",
+            "bench-dashboard",
+            "test-sdks",
+            "test-frameworks",
+            "pictures",
+        },
         "CONTRIBUTING.md": {
             "backends",
             "bench",
+            "bench-dashboard",
             "bench-export",
             "help",
             "lint",

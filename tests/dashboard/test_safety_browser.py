@@ -141,7 +141,7 @@ def test_by_a_name_that_leads_here(filled: Dashboard, browser: Browser) -> None:
         read = page.evaluate("path => fetch(path).then(answer => answer.status)", "/health")
 
         assert ("The dashboard has another name: ask for it by localhost or its IP address.", 421) == (
-            page.locator("main p").inner_text(),
+            page.locator("main p:not(.refusal-status)").inner_text(),
             read,
         )
 
@@ -195,7 +195,7 @@ def test_the_token_is_asked_for(starting: Callable[[Access], Dashboard], browser
     """A browser without the token is shown where to paste it, and then the page that it was going to."""
     url = starting(GUARDED).url
     with visiting(browser, f"{url}/?q=a%26b&q=c") as page:
-        sentence = page.locator("main p").inner_text()
+        sentence = page.locator("main p:not(.refusal-status)").inner_text()
         page.get_by_label("Token").fill("wrong")
         page.keyboard.press("Enter")
         page.wait_for_url("**token=wrong")

@@ -220,7 +220,8 @@ class _Reader:
 
     def close(self) -> None:
         """End what is being read."""
-        self.connection.interrupt()
+        with suppress(sqlite3.ProgrammingError):  # its thread may have ended just now
+            self.connection.interrupt()
         with self.lock:
             self.connection.close()
 
