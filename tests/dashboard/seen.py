@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
-from pathlib import Path
 
-from browser import browsing
-from playwright.sync_api import ConsoleMessage, Error, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 CROSS = "\u00d7"
 """What takes a filter away."""
@@ -64,7 +62,7 @@ class Seen(HTMLParser):
 
 
 @contextmanager
-def looked_at(chromium: Path, url: str, width: int = 1280) -> Iterator[Page]:
+def looked_at(browser: Browser, url: str, width: int = 1280) -> Iterator[Page]:
     """Open a page for the block, in which its console says nothing and no script of it fails."""
     said: list[str] = []
 
@@ -74,10 +72,10 @@ def looked_at(chromium: Path, url: str, width: int = 1280) -> Iterator[Page]:
     def failed(error: Error) -> None:
         said.append(str(error))
 
-    with browsing(chromium) as page:
+    with browser.new_context(viewport={"width": width, "height": 800}) as context:
+        page = context.new_page()
         page.on("console", console)
         page.on("pageerror", failed)
-        page.set_viewport_size({"width": width, "height": 800})
         page.goto(url)
         yield page
     assert [] == said

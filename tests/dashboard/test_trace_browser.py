@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
-from browser import browsing
 from made import TRACE_ID, attempt, call, names, retried, span
 from openai import OpenAI
 from opentelemetry.sdk.trace import ReadableSpan
@@ -16,21 +14,12 @@ from spanglass import trace
 from spanglass.dashboard.entry import entry
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stall, Stream, chunks, completion, error
 
-pytest_plugins = ["served", "servers"]
+pytest_plugins = ["served", "browsed"]
 pytestmark = [pytest.mark.browser, pytest.mark.backend]
 
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 400, "height": 800}
 BOTH = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    """Give a browser for all tests: it takes longer to start than a page to be tried."""
-    with browsing(chromium) as page:
-        browser = page.context.browser
-        assert browser is not None
-        yield browser
 
 
 @pytest.fixture
