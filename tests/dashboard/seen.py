@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
@@ -63,8 +64,9 @@ class Seen(HTMLParser):
 
 @contextmanager
 def looked_at(browser: Browser, url: str, width: int = 1280) -> Iterator[Page]:
-    """Open a page for the block, in which its console says nothing and no script of it fails."""
+    """Open a page for the block: its console says nothing, no script of it fails, and no other host is asked."""
     said: list[str] = []
+    here = urlsplit(url).netloc
 
     def console(message: ConsoleMessage) -> None:
         said.append(f"{message.type}: {message.text}")
@@ -76,6 +78,7 @@ def looked_at(browser: Browser, url: str, width: int = 1280) -> Iterator[Page]:
         page = context.new_page()
         page.on("console", console)
         page.on("pageerror", failed)
+        page.on("request", lambda asked: said.append(asked.url) if urlsplit(asked.url).netloc != here else None)
         page.goto(url)
         yield page
     assert [] == said

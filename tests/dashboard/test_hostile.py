@@ -76,7 +76,8 @@ TOUCHED: Final = """() => {
   const wrong = document.querySelectorAll('main script, main iframe, main form[action^="http"], main base, main style,'
     + ' main link, main meta, main object, main embed, main [style], main [onerror], main [onload],'
     + ' main [onmouseover], main [onfocus], main a[href^="javascript"], main a[href^="data"]');
-  return [window.pwned ?? null, getComputedStyle(document.body).display === 'none', [...wrong].map(each => each.outerHTML)];
+  const unseen = getComputedStyle(document.body).display === 'none';
+  return [window.pwned ?? null, unseen, [...wrong].map(each => each.outerHTML)];
 }"""
 
 

@@ -24,12 +24,13 @@ BOTH = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """Give an empty page; what it writes to the console, and what it fails with, fails the test."""
+    """Give an empty page; the test fails of what it writes to the console, fails with, or asks of another host."""
     complaints: list[str] = []
     with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda failure: complaints.append(str(failure)))
+        page.on("request", lambda asked: complaints.append(asked.url) if "://localhost:" not in asked.url else None)
         yield page
 
     assert [] == complaints
