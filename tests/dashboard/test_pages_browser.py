@@ -165,7 +165,8 @@ FAINT: Final = """() => {
   while (texts.nextNode()) {
     const element = texts.currentNode.parentElement;
     const text = texts.currentNode.data.trim();
-    if (!text || element.closest("svg, script, :disabled") || !element.checkVisibility({ visibilityProperty: true })) continue;
+    const seen = element.checkVisibility({ visibilityProperty: true });
+    if (!text || !seen || element.closest("svg, script, :disabled")) continue;
     const below = behind(element);
     const opacity = +getComputedStyle(element).opacity;
     const [colour, alpha] = rgba(getComputedStyle(element).color);
@@ -192,4 +193,4 @@ def test_colours(dashboard: Dashboard, browser: Browser, scheme: Any) -> None:
             page.keyboard.press("?")
             found[path] = page.evaluate(FAINT)
 
-        assert dict.fromkeys(paths, [scheme == "dark", []]) == found
+        assert {path: [scheme == "dark", []] for path in paths} == found
