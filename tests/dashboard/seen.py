@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
-from pathlib import Path
+from urllib.parse import urlsplit
 
-from browser import browsing
-from playwright.sync_api import ConsoleMessage, Error, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 CROSS = "\u00d7"
 """What takes a filter away."""
@@ -64,9 +63,10 @@ class Seen(HTMLParser):
 
 
 @contextmanager
-def looked_at(chromium: Path, url: str, width: int = 1280) -> Iterator[Page]:
-    """Open a page for the block, in which its console says nothing and no script of it fails."""
+def looked_at(browser: Browser, url: str, width: int = 1280) -> Iterator[Page]:
+    """Open a page for the block: its console says nothing, no script of it fails, and no other host is asked."""
     said: list[str] = []
+    here = urlsplit(url).netloc
 
     def console(message: ConsoleMessage) -> None:
         said.append(f"{message.type}: {message.text}")
@@ -74,10 +74,11 @@ def looked_at(chromium: Path, url: str, width: int = 1280) -> Iterator[Page]:
     def failed(error: Error) -> None:
         said.append(str(error))
 
-    with browsing(chromium) as page:
+    with browser.new_context(viewport={"width": width, "height": 800}) as context:
+        page = context.new_page()
         page.on("console", console)
         page.on("pageerror", failed)
-        page.set_viewport_size({"width": width, "height": 800})
+        page.on("request", lambda asked: said.append(asked.url) if urlsplit(asked.url).netloc != here else None)
         page.goto(url)
         yield page
     assert [] == said

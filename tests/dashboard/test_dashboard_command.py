@@ -3,6 +3,7 @@
 import gzip
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -267,6 +268,27 @@ def test_a_token(tmp_path: Path, way: str) -> None:
                 'headers={"Authorization": "Bearer secret"}).'
             ),
         ],
+    )
+
+
+@pytest.mark.parametrize(("options", "reached"), [((), False), (("--host", "0.0.0.0"), True)], ids=["here", "anywhere"])  # noqa: S104 - what is tested
+def test_where_it_listens(tmp_path: Path, options: tuple[str, ...], reached: bool) -> None:  # noqa: FBT001 - a parameter
+    """It is at one address alone; told to be at all of the machine, it makes a token, demands it, and tells it."""
+    with running(tmp_path, *options) as shown:
+        port = int(shown.url.rpartition(":")[2])
+        with socket.socket() as other:
+            connected = other.connect_ex(("127.0.0.2", port)) == 0
+        entrance = shown.said[0].split()[4]
+        taken = send(shown.url, made(1))
+        token = entrance.partition("/?token=")[2]
+        taken_with_it = send(shown.url, made(1), authorization=f"Bearer {token}")
+
+    assert (reached, reached, not reached, True, True) == (
+        connected,
+        len(token) >= 32,
+        taken,
+        taken_with_it,
+        ("Bearer" in shown.said[1]) is reached,
     )
 
 

@@ -1,21 +1,19 @@
 """The detail of a span and the transcript of a session in a browser: read at any width, and live."""
 
-from pathlib import Path
-
 import pytest
-from browser import browsing
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
+from seen import looked_at
 from serving import Dashboard
 from showing import calls, chat, made, path_of, says
 
 pytestmark = [pytest.mark.browser, pytest.mark.backend]
-pytest_plugins = ["served", "servers"]
+pytest_plugins = ["served", "browsed"]
 
 ANSWER = "## Title\n\n- **bold** and `code`\n- [a link](https://example.com/)"
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-def test_a_conversation_is_read(dashboard: Dashboard, chromium: Path, width: int) -> None:
+def test_a_conversation_is_read(dashboard: Dashboard, browser: Browser, width: int) -> None:
     """A conversation is read from top to bottom, results within their calls, at any width."""
     span = made(
         chat(
@@ -28,9 +26,7 @@ def test_a_conversation_is_read(dashboard: Dashboard, chromium: Path, width: int
         )
     )
     dashboard.send([span])
-    with browsing(chromium) as page:
-        page.set_viewport_size({"width": width, "height": 800})
-        page.goto(dashboard.url + path_of(span))
+    with looked_at(browser, dashboard.url + path_of(span), width) as page:
         cards = page.locator(".card")
 
         assert [
@@ -45,12 +41,11 @@ def test_a_conversation_is_read(dashboard: Dashboard, chromium: Path, width: int
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_what_is_open_stays_open(dashboard: Dashboard, chromium: Path) -> None:
+def test_what_is_open_stays_open(dashboard: Dashboard, browser: Browser) -> None:
     """What the reader has unfolded or folded stays so while the page is renewed by spans that come."""
     span = made(chat(says("user", "Hi")), trace=9)
     dashboard.send([span])
-    with browsing(chromium) as page:
-        page.goto(dashboard.url + path_of(span))
+    with looked_at(browser, dashboard.url + path_of(span)) as page:
         page.locator("#attributes > summary").click()
         page.locator("#times > summary").click()
         dashboard.send([made(name="another that has come", trace=9, at=5)])
@@ -59,13 +54,12 @@ def test_what_is_open_stays_open(dashboard: Dashboard, chromium: Path) -> None:
         assert [True, False] == page.evaluate("['attributes', 'times'].map(id => document.getElementById(id).open)")
 
 
-def test_a_session_grows_live(dashboard: Dashboard, chromium: Path) -> None:
+def test_a_session_grows_live(dashboard: Dashboard, browser: Browser) -> None:
     """A call of a session is in its transcript without a reload, and adds only what is new."""
     said = [says("user", "first"), says("assistant", "second"), says("user", "third")]
     own = {"session.id": "s"}
     dashboard.send([made(chat(said[0], received=[said[1]], others=own))])
-    with browsing(chromium) as page:
-        page.goto(f"{dashboard.url}/session?id=s")
+    with looked_at(browser, f"{dashboard.url}/session?id=s") as page:
         page.evaluate("window.same = true")
         expect(page.locator(".card")).to_have_count(2)
         dashboard.send([made(chat(*said, received=[says("assistant", "fourth")], others=own), at=50)])

@@ -3,19 +3,17 @@
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
-from browser import browsing
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 from serving import Dashboard
 from showing import START, calls, chat, made, part, path_of, says, whole_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.backend]
-pytest_plugins = ["served", "servers"]
+pytest_plugins = ["served", "browsed"]
 
 PWN: Final = "window.pwned=1"
 SVG: Final = f"<svg xmlns='http://www.w3.org/2000/svg' onload='{PWN}'><script>{PWN}</script></svg>"
@@ -42,9 +40,10 @@ HOSTILE: Final = {
 
 
 @contextmanager
-def watched(chromium: Path, dashboard: Dashboard) -> Iterator[Page]:
+def watched(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
     """Open a page for the block; nothing may run in it, complain, or be asked of anybody but the dashboard."""
-    with browsing(chromium) as page:
+    with browser.new_context() as context:
+        page = context.new_page()
         wrong: list[str] = []
         page.on("dialog", lambda dialog: wrong.append(dialog.message))
         page.on(
@@ -64,22 +63,22 @@ def look(page: Page, address: str) -> str:
     answer = page.goto(address)
     assert answer is not None
     assert answer.status == 200
-    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    page.evaluate(
-        """document.querySelectorAll('main *').forEach(each => {
-             for (const kind of ['mouseover', 'focus', 'load', 'error']) each.dispatchEvent(new Event(kind));
-           })"""
-    )
 
-    assert page.evaluate("window.pwned") is None
-    assert page.evaluate("getComputedStyle(document.body).display") != "none"
-    assert [] == page.evaluate(
-        """[...document.querySelectorAll('main script, main iframe, main form[action^="http"], main base, main style,'
-             + ' main link, main meta, main object, main embed, main [style], main [onerror], main [onload],'
-             + ' main [onmouseover], main [onfocus], main a[href^="javascript"], main a[href^="data"]')]
-             .map(each => each.outerHTML)"""
-    )
+    assert [None, False, []] == page.evaluate(TOUCHED)
     return page.locator("main").inner_text()
+
+
+TOUCHED: Final = """() => {
+  document.querySelectorAll('details').forEach(each => { each.open = true; });
+  document.querySelectorAll('main *').forEach(each => {
+    for (const kind of ['mouseover', 'focus', 'load', 'error']) each.dispatchEvent(new Event(kind));
+  });
+  const wrong = document.querySelectorAll('main script, main iframe, main form[action^="http"], main base, main style,'
+    + ' main link, main meta, main object, main embed, main [style], main [onerror], main [onload],'
+    + ' main [onmouseover], main [onfocus], main a[href^="javascript"], main a[href^="data"]');
+  const unseen = getComputedStyle(document.body).display === 'none';
+  return [window.pwned ?? null, unseen, [...wrong].map(each => each.outerHTML)];
+}"""
 
 
 def span_of(name: str, text: str, **others: Any) -> ReadableSpan:
@@ -131,11 +130,11 @@ def shown(text: str) -> str:
     return "".join(f"U+{ord(char):04X}" if ord(char) in unseen else char for char in text)
 
 
-def test_hostile_content_is_text(dashboard: Dashboard, chromium: Path) -> None:
+def test_hostile_content_is_text(dashboard: Dashboard, browser: Browser) -> None:
     """Whatever a span holds, wherever it holds it, the trace, the session and the list show it as text."""
     spans = {name: span_of(name, text) for name, text in HOSTILE.items()}
     dashboard.send([*spans.values()])
-    with watched(chromium, dashboard) as page:
+    with watched(browser, dashboard) as page:
         for name, span in spans.items():
             text = HOSTILE[name]
             session = urlencode({"id": (span.attributes or {})["session.id"]})
@@ -145,11 +144,11 @@ def test_hostile_content_is_text(dashboard: Dashboard, chromium: Path) -> None:
         look(page, f"{dashboard.url}/")
 
 
-def test_whole_texts_are_text(dashboard: Dashboard, chromium: Path) -> None:
+def test_whole_texts_are_text(dashboard: Dashboard, browser: Browser) -> None:
     """A whole text, opened by itself, is text whatever it says, and so is the raw span."""
     span = span_of("script", HOSTILE["closing"])
     dashboard.send([span])
-    with watched(chromium, dashboard) as page:
+    with watched(browser, dashboard) as page:
         for of in ("1-0", "3-1", "3-2", "attribute-input.value"):
             page.goto(f"{dashboard.url}{whole_of(span)}/text?of={of}")
 
@@ -159,12 +158,12 @@ def test_whole_texts_are_text(dashboard: Dashboard, chromium: Path) -> None:
         assert [None, "text/plain"] == page.evaluate("[window.pwned ?? null, document.contentType]")
 
 
-def test_a_link_of_a_text_tells_nobody_where_it_was(dashboard: Dashboard, chromium: Path) -> None:
+def test_a_link_of_a_text_tells_nobody_where_it_was(dashboard: Dashboard, browser: Browser) -> None:
     """Links that an answer writes open elsewhere, without a word of this page, and only by http, https and mailto."""
     text = "[a](http://198.51.100.1/) [b](mailto:a@b.c) [c](ftp://d.e) [d](/traces) [e](//f.g)"
     span = made(chat(received=[says("assistant", text)]))
     dashboard.send([span])
-    with watched(chromium, dashboard) as page:
+    with watched(browser, dashboard) as page:
         look(page, dashboard.url + path_of(span))
         found = page.locator(".prose a").evaluate_all("links => links.map(a => [a.href, a.target, a.rel])")
 
@@ -173,12 +172,12 @@ def test_a_link_of_a_text_tells_nobody_where_it_was(dashboard: Dashboard, chromi
     assert [["http://198.51.100.1/", "_blank", rel], ["mailto:a@b.c", "_blank", rel]] == found
 
 
-def test_a_line_of_ten_megabytes(dashboard: Dashboard, chromium: Path) -> None:
+def test_a_line_of_ten_megabytes(dashboard: Dashboard, browser: Browser) -> None:
     """A call with a line of 10 MB is shown, cut, in a page that fits a narrow screen."""
     text = "x" * 10_000_000
     span = made(chat(says("user", text), received=[says("assistant", "Hm.")], others={"session.id": "long"}))
     dashboard.send([span])
-    with watched(chromium, dashboard) as page:
+    with watched(browser, dashboard) as page:
         page.set_viewport_size({"width": 400, "height": 800})
         for address in (path_of(span), "/session?id=long", "/"):
             said = look(page, dashboard.url + address)
@@ -187,7 +186,7 @@ def test_a_line_of_ten_megabytes(dashboard: Dashboard, chromium: Path) -> None:
             assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
-def test_an_image_is_drawn(dashboard: Dashboard, chromium: Path) -> None:
+def test_an_image_is_drawn(dashboard: Dashboard, browser: Browser) -> None:
     """An image that came within a message is drawn; one at a link is not asked for."""
     gif = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
     message = {
@@ -197,7 +196,7 @@ def test_an_image_is_drawn(dashboard: Dashboard, chromium: Path) -> None:
     }
     span = made(chat(message))
     dashboard.send([span])
-    with watched(chromium, dashboard) as page:
+    with watched(browser, dashboard) as page:
         look(page, dashboard.url + path_of(span))
         page.wait_for_function("document.querySelector('main img').complete")
 

@@ -3,19 +3,17 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from asked import call
-from browser import FLAGS
 from kept import entries
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from seen import looked_at
 from serving import Dashboard
 
 from spanglass.testing import OpenAIServer, Reply, Stream, chunks, completion, error
 
-pytest_plugins = ["served", "servers"]
+pytest_plugins = ["served", "browsed"]
 pytestmark = [pytest.mark.browser, pytest.mark.backend]
 
 PROGRAM = """
@@ -70,9 +68,9 @@ ROWS = {
 
 
 @pytest.mark.parametrize("width", ROWS)
-def test_calls_appear(dashboard: Dashboard, server: OpenAIServer, chromium: Path, width: int) -> None:
+def test_calls_appear(dashboard: Dashboard, server: OpenAIServer, browser: Browser, width: int) -> None:
     """Calls of a program appear in a page that is open already, without a reload, told in full at each width."""
-    with looked_at(chromium, dashboard.url, width) as page:
+    with looked_at(browser, dashboard.url, width) as page:
         expect(page.get_by_role("heading", name="No spans have come yet")).to_be_visible()
         page.evaluate("window.same = true")
         play(dashboard, server)
@@ -85,10 +83,16 @@ def test_calls_appear(dashboard: Dashboard, server: OpenAIServer, chromium: Path
         expect(page.get_by_role("status").filter(has_text="3")).to_be_visible()
 
 
-def test_keys(dashboard: Dashboard, chromium: Path) -> None:
+def reached(page: Page, url: str | re.Pattern[str]) -> None:
+    """Wait until a page is there with its script: before that no key does anything."""
+    expect(page).to_have_url(url)
+    expect(page.locator("#live")).to_be_visible()
+
+
+def test_keys(dashboard: Dashboard, browser: Browser) -> None:
     """By keys alone a row is gone to and opened, a text searched for, and each page reached; ? tells which keys."""
     dashboard.send([call(number, prompt=f"Prompt {number}", start=number, session__id="s") for number in (1, 2, 3)])
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         focused = page.locator("[data-row]:focus-within .prompt")
         for key, prompt in (
             ("j", 3),
@@ -103,12 +107,12 @@ def test_keys(dashboard: Dashboard, chromium: Path) -> None:
             page.keyboard.press(key)
             expect(focused).to_have_text(f"Prompt {prompt}")
         page.keyboard.press("Enter")
-        expect(page).to_have_url(re.compile(f"/traces/{2:032x}"))
+        reached(page, re.compile(f"/traces/{2:032x}"))
         page.keyboard.type("gs")
-        expect(page).to_have_url(f"{dashboard.url}/sessions")
+        reached(page, f"{dashboard.url}/sessions")
         expect(page.locator("[data-row]")).to_have_count(1)
         page.keyboard.type("gt")
-        expect(page).to_have_url(f"{dashboard.url}/")
+        reached(page, f"{dashboard.url}/")
         page.keyboard.press("?")
         expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
         page.keyboard.press("j")
@@ -122,12 +126,12 @@ def test_keys(dashboard: Dashboard, chromium: Path) -> None:
         expect(page.get_by_role("searchbox")).not_to_be_focused()
         page.keyboard.press("j")
         page.keyboard.press("Enter")
-        expect(page).to_have_url(re.compile(f"/traces/{1:032x}"))
+        reached(page, re.compile(f"/traces/{1:032x}"))
         page.keyboard.press("u")
-        expect(page).to_have_url(f"{dashboard.url}/?q=prompt+1")
+        reached(page, f"{dashboard.url}/?q=prompt+1")
 
 
-def test_filters_by_clicking(dashboard: Dashboard, chromium: Path) -> None:
+def test_filters_by_clicking(dashboard: Dashboard, browser: Browser) -> None:
     """Filters are set by clicking, hold while spans come, stand in the address, and are taken away one by one."""
     dashboard.send(
         [
@@ -136,7 +140,7 @@ def test_filters_by_clicking(dashboard: Dashboard, chromium: Path) -> None:
             call(3, prompt="slow and bad", project="b", failed=True, seconds=9, user__id="ann"),
         ]
     )
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         shown = page.locator("[data-row] .prompt")
         page.get_by_role("checkbox", name="Errors").check()
         expect(shown).to_have_text(["slow and bad", "bad"])
@@ -162,10 +166,10 @@ def test_filters_by_clicking(dashboard: Dashboard, chromium: Path) -> None:
         expect(page).to_have_url(f"{dashboard.url}/")
 
 
-def test_back(dashboard: Dashboard, chromium: Path) -> None:
+def test_back(dashboard: Dashboard, browser: Browser) -> None:
     """The browser's way back leads to the filters that were there before, in the list as in the form."""
     dashboard.send([call(1, prompt="fine"), call(2, prompt="bad", failed=True)])
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         page.get_by_role("checkbox", name="Errors").check()
         expect(page.locator("[data-row]")).to_have_count(1)
         page.go_back()
@@ -173,12 +177,11 @@ def test_back(dashboard: Dashboard, chromium: Path) -> None:
         expect(page.get_by_role("checkbox", name="Errors")).not_to_be_checked()
 
 
-def test_times(dashboard: Dashboard, chromium: Path) -> None:
+def test_times(dashboard: Dashboard, browser: Browser) -> None:
     """Times are told in the browser's zone, also those of a filter, and sent as UTC."""
     dashboard.send([call(1, prompt="early"), call(2, prompt="late", start=3600)])
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_context(timezone_id="Asia/Tokyo").new_page()
+    with browser.new_context(timezone_id="Asia/Tokyo") as context:
+        page = context.new_page()
         page.goto(dashboard.url)
         expect(page.locator("td.start time:first-child")).to_have_text(["2026-02-01 00:00:00", "2026-01-31 23:00:00"])
         page.get_by_text("More filters").click()
@@ -189,17 +192,15 @@ def test_times(dashboard: Dashboard, chromium: Path) -> None:
         expect(page.locator("#chips time")).to_have_text("2026-01-31 23:30:00")
         page.reload()
         expect(page.locator("[name=from]")).to_have_value("2026-01-31T23:30")
-        browser.close()
 
 
-def test_without_a_script(dashboard: Dashboard, chromium: Path) -> None:
+def test_without_a_script(dashboard: Dashboard, browser: Browser) -> None:
     """Without a script there are the same lists, in UTC, by links and forms."""
     dashboard.store.add(
         entries(*(call(trace, prompt=f"p{trace}", start=trace, session__id="s") for trace in range(1, 60)))
     )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_context(java_script_enabled=False).new_page()
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
         page.goto(dashboard.url)
         page.get_by_role("link", name="Older").click()
         expect(page.locator("[data-row]")).to_have_count(9)
@@ -209,24 +210,23 @@ def test_without_a_script(dashboard: Dashboard, chromium: Path) -> None:
         expect(page.locator("#live")).to_be_hidden()
         page.get_by_role("navigation", name="Pages").get_by_role("link", name="Sessions").click()
         expect(page.locator("[data-row]")).to_have_count(1)
-        browser.close()
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/?q=x&errors=1&slow=1ms&from=2026-01-01T00:00Z", "/?slow=x", "/sessions", "/?q=none"]
 )
-def test_narrow(dashboard: Dashboard, chromium: Path, path: str) -> None:
+def test_narrow(dashboard: Dashboard, browser: Browser, path: str) -> None:
     """At 400 pixels no page has to be scrolled sideways, however long the words in it are."""
     long = "x" * 500
     dashboard.send([call(1, name=long, prompt=long, project=long, session__id=long, llm__model_name=long, failed=True)])
-    with looked_at(chromium, dashboard.url + path, 400) as page:
+    with looked_at(browser, dashboard.url + path, 400) as page:
         assert 400 == page.evaluate("document.documentElement.scrollWidth")
 
 
-def test_all_of_it_by_tab(dashboard: Dashboard, chromium: Path) -> None:
+def test_all_of_it_by_tab(dashboard: Dashboard, browser: Browser) -> None:
     """Tab leads to all that can be pressed, first to the content, and what has the focus is seen to have it."""
     dashboard.send([call(1, session__id="s")])
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         seen: list[str] = []
         for _ in range(18):
             page.keyboard.press("Tab")

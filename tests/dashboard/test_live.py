@@ -2,16 +2,15 @@
 
 import re
 import time
-from pathlib import Path
 
 import pytest
 from asked import call
 from kept import entries
-from playwright.sync_api import Page, Request, Response, expect
+from playwright.sync_api import Browser, Page, Request, Response, expect
 from seen import looked_at
 from serving import Dashboard
 
-pytest_plugins = ["served", "servers"]
+pytest_plugins = ["served", "browsed"]
 pytestmark = [pytest.mark.browser, pytest.mark.backend]
 
 FIRST = [call(trace, prompt=f"p{trace}", start=trace) for trace in range(1, 41)]
@@ -30,10 +29,10 @@ def came(page: Page, prompt: str = "new") -> None:
     expect(page.get_by_text(prompt, exact=True)).to_have_count(1)
 
 
-def test_focus_and_scroll_stay(dashboard: Dashboard, chromium: Path) -> None:
+def test_focus_and_scroll_stay(dashboard: Dashboard, browser: Browser) -> None:
     """The row that has the focus keeps it, where it was on the screen, while others come above it."""
     dashboard.store.add(entries(*FIRST))
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         for _ in range(25):
             page.keyboard.press("j")
         where = "document.activeElement.closest('[data-row]').getBoundingClientRect().top"
@@ -48,10 +47,10 @@ def test_focus_and_scroll_stay(dashboard: Dashboard, chromium: Path) -> None:
         expect(page.locator(FOCUSED)).to_have_text("p15")
 
 
-def test_elements_stay_the_same(dashboard: Dashboard, chromium: Path) -> None:
+def test_elements_stay_the_same(dashboard: Dashboard, browser: Browser) -> None:
     """What was there is the same element afterwards, and what a reader has opened in it is open."""
     dashboard.store.add(entries(*FIRST))
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         page.evaluate(
             """() => {
               window.kept = [...document.querySelectorAll("[data-row]")];
@@ -92,10 +91,10 @@ MERGED = {
 
 
 @pytest.mark.parametrize("which", MERGED)
-def test_what_a_page_becomes(dashboard: Dashboard, chromium: Path, which: str) -> None:
+def test_what_a_page_becomes(dashboard: Dashboard, browser: Browser, which: str) -> None:
     """A page becomes what the server says, but for what the reader has opened and closed."""
     old, new, expected = MERGED[which]
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         page.keyboard.press("p")
 
         assert expected == page.evaluate(
@@ -108,10 +107,10 @@ def test_what_a_page_becomes(dashboard: Dashboard, chromium: Path, which: str) -
         )
 
 
-def test_a_selected_text_stays(dashboard: Dashboard, chromium: Path) -> None:
+def test_a_selected_text_stays(dashboard: Dashboard, browser: Browser) -> None:
     """While a text is selected nothing moves under the reader's hand; then what has come is there."""
     dashboard.store.add(entries(*FIRST))
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         page.evaluate("getSelection().selectAllChildren(document.querySelector('.prompt'))")
         dashboard.send([NEW])
         page.wait_for_timeout(2500)  # in which it would have come
@@ -121,10 +120,10 @@ def test_a_selected_text_stays(dashboard: Dashboard, chromium: Path) -> None:
         came(page)
 
 
-def test_new_rows_are_marked(dashboard: Dashboard, chromium: Path) -> None:
+def test_new_rows_are_marked(dashboard: Dashboard, browser: Browser) -> None:
     """A row that has come is marked for a moment, and no other; without motion where none is wanted."""
     dashboard.store.add(entries(*FIRST))
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         page.emulate_media(reduced_motion="reduce")
         dashboard.send([NEW])
         marked = page.locator("[data-new]")
@@ -137,9 +136,9 @@ def test_new_rows_are_marked(dashboard: Dashboard, chromium: Path) -> None:
         expect(marked).to_have_count(0)
 
 
-def test_the_sign(dashboard: Dashboard, chromium: Path) -> None:
+def test_the_sign(dashboard: Dashboard, browser: Browser) -> None:
     """A sign says that the page is live, that it is paused, by a key or a press, and that nobody answers."""
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         sign = page.get_by_role("button", name=re.compile("live|paused|not answering"))
         expect(sign).to_have_text("live")
         page.keyboard.press("p")
@@ -155,10 +154,10 @@ def test_the_sign(dashboard: Dashboard, chromium: Path) -> None:
         expect(sign).to_have_text("not answering")
 
 
-def test_how_often_it_asks(dashboard: Dashboard, chromium: Path) -> None:
+def test_how_often_it_asks(dashboard: Dashboard, browser: Browser) -> None:
     """A page asks about once a second, and gets nothing that it has."""
     dashboard.store.add(entries(*FIRST))
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         begun = time.monotonic()
         answers = [page.wait_for_event("response", is_live, timeout=10_000).status for _ in range(3)]
 
@@ -170,9 +169,9 @@ def is_live(answer: Response) -> bool:
     return "x-spanglass-live" in answer.request.headers
 
 
-def test_a_tab_that_is_not_seen_asks_nothing(dashboard: Dashboard, chromium: Path) -> None:
+def test_a_tab_that_is_not_seen_asks_nothing(dashboard: Dashboard, browser: Browser) -> None:
     """A page in a tab that is hidden asks nothing, and at once when it is seen again."""
-    with looked_at(chromium, dashboard.url) as page:
+    with looked_at(browser, dashboard.url) as page:
         page.evaluate(HIDE, arg=True)
         expect(page.locator("#live")).to_have_text("paused")
         asked: list[Request] = []

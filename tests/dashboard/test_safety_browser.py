@@ -50,7 +50,7 @@ def site() -> Iterator[int]:
     server.server_close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
     """Give a browser for which the name of somebody else leads to this machine."""
     with sync_playwright() as playwright:

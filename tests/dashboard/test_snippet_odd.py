@@ -167,6 +167,13 @@ PLACES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"server.address": 'x")\nimport os'}, "OpenAI()"),
     ({"url.full": "https://api.openai.com/v1/chat/completions"}, "OpenAI()"),
     ({"url.full": "http://[::1"}, "OpenAI()"),
+    ({"url.full": "http://[a:b]/chat/completions"}, "OpenAI()"),
+    ({"url.full": "http://evil.example\\@localhost/chat/completions"}, "OpenAI()"),
+    ({"url.full": "http://localhost\t.evil.example/chat/completions"}, "OpenAI()"),
+    ({"url.full": "https://localhost@evil.example/chat/completions"}, "OpenAI()"),
+    ({"url.full": "file://localhost/chat/completions"}, "OpenAI()"),
+    ({"server.address": "evil.example:80"}, "OpenAI()"),
+    ({"server.address": ":"}, "OpenAI()"),
     ({"server.address": "localhost", "server.port": 11434}, "OpenAI(base_url='http://localhost:11434/v1')"),
     ({"server.address": "::1", "server.port": 80}, "OpenAI(base_url='http://[::1]/v1')"),
     (
@@ -187,14 +194,39 @@ PLACES: tuple[tuple[dict[str, Any], str], ...] = (
     ),
     (
         {"url.full": "https://mine.openai.azure.com/openai/v1/chat/completions"},
-        "OpenAI(base_url='https://mine.openai.azure.com/openai/v1', api_key=os.environ['AZURE_API_KEY'])",
+        "OpenAI(base_url='https://mine.openai.azure.com/openai/v1', api_key=os.environ['AZURE_OPENAI_API_KEY'])",
+    ),
+    (
+        {"url.full": "https://evil.westus.cloudapp.azure.com/openai/v1/chat/completions"},
+        ("OpenAI(base_url='https://evil.westus.cloudapp.azure.com/openai/v1', api_key=os.environ['OTHER_API_KEY'])"),
+    ),
+    (
+        {
+            "url.full": "https://evil.example/openai/deployments/d/chat/completions?api-version=v",
+            "llm.provider": "azure",
+        },
+        (
+            "AzureOpenAI(azure_endpoint='https://evil.example', api_version='v', azure_deployment='d', "
+            "api_key=os.environ['OTHER_API_KEY'])"
+        ),
+    ),
+    (
+        {"url.full": "https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1/chat/completions"},
+        (
+            "OpenAI(base_url='https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1', "
+            "api_key=os.environ['AWS_BEARER_TOKEN_BEDROCK'])"
+        ),
+    ),
+    (
+        {"url.full": "https://ec2-192-0-2-1.compute-1.amazonaws.com/v1/chat/completions"},
+        ("OpenAI(base_url='https://ec2-192-0-2-1.compute-1.amazonaws.com/v1', api_key=os.environ['OTHER_API_KEY'])"),
     ),
 )
 
 
 @pytest.mark.parametrize(("attributes", "client"), PLACES, ids=range(len(PLACES)))
 def test_where_it_asks(tracer: Tracer, attributes: dict[str, Any], client: str) -> None:
-    """The client asks where the call was sent to; the key of OpenAI goes to OpenAI, and to this machine."""
+    """The client asks where the call was sent to; a key goes to whom it is for, or to this machine."""
     program = snippet(
         told(tracer, "ChatCompletion", '{"model": "m", "messages": []}', llm__system="openai", **attributes)
     )

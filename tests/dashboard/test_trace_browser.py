@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
-from browser import browsing
 from made import TRACE_ID, attempt, call, names, retried, span
 from openai import OpenAI
 from opentelemetry.sdk.trace import ReadableSpan
@@ -16,7 +14,7 @@ from spanglass import trace
 from spanglass.dashboard.entry import entry
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, Stall, Stream, chunks, completion, error
 
-pytest_plugins = ["served", "servers"]
+pytest_plugins = ["served", "browsed"]
 pytestmark = [pytest.mark.browser, pytest.mark.backend]
 
 WIDE = {"width": 1280, "height": 800}
@@ -24,23 +22,15 @@ NARROW = {"width": 400, "height": 800}
 BOTH = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    """Give a browser for all tests: it takes longer to start than a page to be tried."""
-    with browsing(chromium) as page:
-        browser = page.context.browser
-        assert browser is not None
-        yield browser
-
-
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """Give an empty page; what it writes to the console, and what it fails with, fails the test."""
+    """Give an empty page; the test fails of what it writes to the console, fails with, or asks of another host."""
     complaints: list[str] = []
     with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda failure: complaints.append(str(failure)))
+        page.on("request", lambda asked: complaints.append(asked.url) if "://localhost:" not in asked.url else None)
         yield page
 
     assert [] == complaints

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.calls.server import provider_of
-from spanglass.dashboard.hosts import is_loopback
+from spanglass.dashboard.hosts import is_address, is_loopback
 from spanglass.dashboard.literals import Told
 from spanglass.export.notes import id_of
 from spanglass.reading.spans import is_attempt, number, text
@@ -29,7 +29,20 @@ PATHS: Final = {
 }
 """Where the API is on hosts that have it elsewhere than at /v1."""
 
-_is_host = re.compile(r"[\w.:-]{1,253}", re.ASCII).fullmatch
+AZURE: Final = "AZURE_OPENAI_API_KEY"
+KEYS: Final = {
+    re.compile(r"[\w-]+\.(openai|cognitiveservices|services\.ai)\.azure\.(com|us|cn)", re.ASCII): AZURE,
+    re.compile(r"bedrock-\w+\.[\w-]+\.(amazonaws\.com|api\.aws)", re.ASCII): "AWS_BEARER_TOKEN_BEDROCK",
+}
+"""The variables of the keys for servers of FOR_HIRE."""
+FOR_HIRE: Final = {"azure", "aws"}
+"""Providers in whose domains anybody has servers of their own."""
+
+_is_name = re.compile(r"[\w.-]{1,253}", re.ASCII).fullmatch
+_is_url = re.compile(
+    r"https?://(?:[\w.-]{1,253}|\[([\da-f:.]{2,45})\])(?::\d{1,5})?(?:[/?].*)?", re.ASCII | re.IGNORECASE | re.DOTALL
+).fullmatch
+"""Of such a URL nobody reads another host than we do."""
 
 
 class Client(NamedTuple):
@@ -47,7 +60,7 @@ def client_of(span: ReadableSpan, near: Iterable[ReadableSpan], path: str, model
     if url is not None:
         base, _, query = url.partition("?")
         base = base[: base.rfind(path)] if path in base else base
-    elif host is None or host == USUAL or not _is_host(host):
+    elif host is None or host == USUAL or not (_is_name(host) or is_address(host)):
         return Client("OpenAI", {})
     else:
         base, query = _origin(host, None if port is None else int(port)), ""
@@ -67,17 +80,23 @@ def _azure(base: str, query: str, model: Any) -> Client:
     deployment = unquote(parts.path.partition(DEPLOYMENTS)[2].strip("/"))
     if deployment and deployment != model:
         arguments["azure_deployment"] = deployment
-    return Client("AzureOpenAI", arguments)
+    key = _key(parts.hostname or "")
+    return Client("AzureOpenAI", arguments, None if key == AZURE else key)
+
+
+def _key(name: str) -> str | None:
+    """Return the variable of the key for a host; None of this machine, which is sent whichever the client reads."""
+    if is_loopback(name):
+        return None
+    known, provider = next((key for own, key in KEYS.items() if own.fullmatch(name)), None), provider_of(name)
+    return known or f"{'OTHER' if provider is None or provider in FOR_HIRE else provider.upper()}_API_KEY"
 
 
 def _other(base: str, name: str, *, guess: bool) -> Client:
     """Return a client for another server than the usual, which is not sent the key of the usual one."""
-    key = None if is_loopback(name) else f"{(provider_of(name) or 'other').upper()}_API_KEY"
-    if not guess:
-        return Client("OpenAI", {"base_url": base}, key)
-    known = name in PATHS
-    whole = base + PATHS.get(name, "/v1")
-    return Client("OpenAI", {"base_url": whole if known else Told(whole, "its path is a guess")}, key)
+    whole = base + PATHS.get(name, "/v1") if guess else base
+    told = Told(whole, "its path is a guess") if guess and name not in PATHS else whole
+    return Client("OpenAI", {"base_url": told}, _key(name))
 
 
 def _url(span: ReadableSpan, near: Iterable[ReadableSpan]) -> str | None:
@@ -88,10 +107,8 @@ def _url(span: ReadableSpan, near: Iterable[ReadableSpan]) -> str | None:
         if is_attempt(each) and each.parent is not None and each.parent.span_id == id_of(span)
     )
     found = text(span, otel.URL_FULL) or next(filter(None, of_attempts), None)
-    try:
-        return found if found is not None and urlsplit(found).hostname and urlsplit(found).scheme else None
-    except ValueError:
-        return None
+    read = _is_url(found or "")
+    return found if read is not None and (read[1] is None or is_address(read[1])) else None
 
 
 def _origin(host: str, port: int | None) -> str:
