@@ -133,8 +133,7 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
     embedded = conversation.embedded(span)
     asked, asked_more = _roomy(parameters(span), MOST_PARAMETERS, _texts_of)
     tools, tools_more = _roomy([*map(_tool, conversation.tools(span) or genai.tools(span))], MOST_TOOLS, _texts_of)
-    events = [_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))]
-    events, events_more = _roomy(events, MOST_EVENTS, _attributes_of)
+    events, events_more = _events(span)
     of = format_span_id(id_of(span)), format_trace_id(trace_of(span))
     return Detail(
         name=span.name,
@@ -163,11 +162,18 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         times=times(span),
         groups=groups(span),
         events=events,
-        events_more=events_more + max(0, len(span.events) - MOST_EVENTS),
+        events_more=events_more,
         links=[_link(span, number) for number in range(min(len(span.links), MOST_EVENTS))],
         raw=_raw(span),
         snippet=snippet(span, spans),
     )
+
+
+def _events(span: ReadableSpan) -> tuple[list[Happening], int]:
+    """Return the first events, as many as a page has room for, and how many there are besides."""
+    told = [_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))]
+    shown, more = _roomy(told, MOST_EVENTS, _attributes_of)
+    return shown, more + len(span.events) - len(told)
 
 
 def _roomy(rows: Sequence[Row], most: int, texts: Callable[[Row], Iterable[str]]) -> tuple[list[Row], int]:
