@@ -128,8 +128,7 @@ class Detail:
 
 def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
     """Return what is shown of a span, which is one of the `spans` of its trace."""
-    cards = paired(dealt(messages(span)))
-    bring(cards, (other for other in spans if other is not span))
+    cards = _cards(span, spans)
     embedded = conversation.embedded(span)
     asked, asked_more = _roomy(parameters(span), MOST_PARAMETERS, _texts_of)
     tools, tools_more = _roomy([*map(_tool, conversation.tools(span) or genai.tools(span))], MOST_TOOLS, _texts_of)
@@ -167,6 +166,13 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         raw=_raw(span),
         snippet=snippet(span, spans),
     )
+
+
+def _cards(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> list[Card]:
+    """Return the cards of the conversation, with the results that other spans of the trace have."""
+    cards = paired(dealt(messages(span)))
+    bring(cards, (other for other in spans if other is not span))
+    return cards
 
 
 def _events(span: ReadableSpan) -> tuple[list[Happening], int]:
