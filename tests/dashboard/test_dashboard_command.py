@@ -219,6 +219,10 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     [
         (["--max-age=soon"], "'--max-age': 'soon' is no age: give a number and its unit, as in 12h or 7d."),
         (["--max-age=7"], "'--max-age': '7' is no age: give a number and its unit, as in 12h or 7d."),
+        (
+            [f"--max-age={'9' * 400}d"],
+            f"'--max-age': '{'9' * 400}d' is no age: give a number and its unit, as in 12h or 7d.",
+        ),
         (["--max-size=0GB"], "'--max-size': '0GB' is no size: give a number and its unit, as in 500MB or 1GB."),
     ],
 )
@@ -227,6 +231,30 @@ def test_options_that_say_nothing(tmp_path: Path, arguments: list[str], why: str
     status, _, stderr = ran(tmp_path, *arguments)
 
     assert (status, stderr.splitlines()[-1]) == (2, f"Error: Invalid value for {why}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of the size of a file")
+def test_no_room_for_a_file(tmp_path: Path) -> None:
+    """Where there is no room for the spans of a file that is to be shown, one sentence says so."""
+    file = tmp_path / "saved.jsonl"
+    file.write_text(spans_to_jsonl(made(1, 400)), "utf-8")
+    done = subprocess.run(  # noqa: S603 - our own command
+        ["/bin/sh", "-c", 'ulimit -f 300; exec "$@"', "sh", *COMMAND, "--port=0", str(file)],
+        env=environment(tmp_path, PYTHONDONTWRITEBYTECODE="1"),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr, [*(tmp_path / "tmp").iterdir()]) == (
+        1,
+        (
+            f"Error: The spans of {file} cannot be kept (disk I/O error): make room where temporary files are, or set "
+            "TMPDIR.\n"
+        ),
+        [],
+    )
 
 
 def test_a_file_or_another(tmp_path: Path) -> None:

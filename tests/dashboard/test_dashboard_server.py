@@ -8,7 +8,8 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,22 @@ def test_a_port_that_another_has(address: str, store: Store) -> None:
     )
 
 
+def test_a_port_where_nobody_accepts(store: Store) -> None:
+    """A port of somebody who listens and is too busy to accept anybody is in use, which is said soon."""
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        busy = stack.enter_context(socket.socket())
+        busy.bind(("127.0.0.1", 0))
+        busy.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(busy.getsockname())
+        starting = pool.submit(Server, store, Access(), busy.getsockname()[1])
+        done = wait([starting], timeout=30).done
+
+    assert ({starting}, True) == (done, "is in use" in str(starting.exception()))
+
+
 def test_a_port_is_of_one_alone(store: Store) -> None:
     """Of two dashboards the second does not get the port of the first, whichever of them comes to listen at once."""
     server = Server(store, Access(), 0)
@@ -133,7 +150,8 @@ def test_a_host_that_is_not_of_this_machine(store: Store) -> None:
 
 NONE_LEFT = """
 import resource, socket, sys
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from spanglass.dashboard.safety import Access
 from spanglass.dashboard.server import Server

@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from http import HTTPStatus
@@ -17,6 +18,8 @@ from serving import Dashboard
 from spanglass import using
 from spanglass.dashboard import viewing
 from spanglass.dashboard.entry import entry
+from spanglass.dashboard.retention import remove
+from spanglass.dashboard.store import Store
 from spanglass.export.jsonl import read_jsonl, spans_to_jsonl
 from spanglass.semconv import openinference as oi
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, completion, error
@@ -49,6 +52,23 @@ def current(text: str) -> list[str]:
 def ids(*numbers: int) -> list[str]:
     """Return ids of spans as a page has them."""
     return [f"{number:016x}" for number in numbers]
+
+
+@pytest.mark.parametrize("when", ["_beside", "_lines"])
+def test_a_trace_that_has_just_left(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """Of a trace that leaves the file while its page is made the page says that it is not there."""
+    added(dashboard, retried())
+    go_on = getattr(viewing, when)
+
+    def left(store: Store, *given: object) -> object:
+        with store._changing() as cursor:  # noqa: SLF001 - as the store itself does, some day
+            remove(cursor, time.time_ns(), None)
+        return go_on(store, *given)
+
+    monkeypatch.setattr(viewing, when, left)
+    answer = dashboard.ask(PAGE)
+
+    assert (404, f"{viewing.GONE}\n") == (answer.status, answer.text)
 
 
 def test_a_retried_call(dashboard: Dashboard, captured: CapturedSpans, server: OpenAIServer) -> None:

@@ -19,7 +19,7 @@ from spanglass.dashboard.store import Unavailable
 if TYPE_CHECKING:
     from spanglass.dashboard.running import Running
 
-QUANTITY: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", re.ASCII)
+QUANTITY: Final = re.compile(r"(\d{1,12}(?:\.\d*)?|\.\d+)\s*([a-z]*)", re.ASCII)
 AGES: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SIZES: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 ENDING: Final = ("SIGTERM", "SIGHUP")
@@ -86,6 +86,8 @@ def dashboard(  # noqa: PLR0913 - one option each
         running = kind(access, port, spans=file if file is None else spans_of(file), data=data, limits=limits)
     except (ImportError, OSError, ValueError) as error:
         stop(str(error).replace("port=", "--port "))
+    except Unavailable as error:
+        stop(f"The spans of {file} cannot be kept ({error}): make room where temporary files are, or set TMPDIR.")
     with _ending(running):
         url = running.server.url
         say(f"The dashboard is at {access.entrance(url + '/') if access.token else url} until Ctrl-C.")

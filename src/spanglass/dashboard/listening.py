@@ -10,6 +10,8 @@ LOOPBACK: Final = {"localhost": ("127.0.0.1", "::1"), "127.0.0.1": ("127.0.0.1",
 """Programs and browsers try one after the other for localhost, and nobody else should answer at either."""
 ANYWHERE: Final = {"0.0.0.0", "::", ""}  # noqa: S104 - looked for, not listened at
 BACKLOG: Final = 128
+SILENT: Final = 1.0
+"""Seconds after which nobody answers: of another machine's address the system itself waits for minutes."""
 TRIES: Final = 20
 """Ports that are tried where any will do, and one family has what the other has not."""
 NO_ADDRESS: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -94,5 +96,6 @@ def _socket(address: str, port: int) -> socket.socket:
 def _check_silent(family: socket.AddressFamily, address: str, port: int) -> None:
     """Raise OSError where somebody answers: macOS lets one take over an address of who listens at all of them."""
     with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(SILENT)
         if port and probe.connect_ex((address, port)) == 0:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

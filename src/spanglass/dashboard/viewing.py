@@ -25,6 +25,7 @@ PIECE: Final = 2**16
 ROWS: Final = 500
 """Rows of a page."""
 
+GONE: Final = "There is no trace of this id: it has not come yet, or was too old to be kept."
 KEPT: Final = ("as",)
 """Of the query, what stays when another span is selected: how texts are shown."""
 
@@ -37,11 +38,13 @@ def trace(request: Request) -> Response:
     """Answer with one trace; `span` of the query is the one that is selected, `from` the first row."""
     store, trace_id = _asked(request)
     earlier, later = _beside(store, trace_id)
-    ((count,),) = store.read("SELECT spans FROM traces WHERE trace = ?", (trace_id,))
+    ((count,),) = store.read("SELECT (SELECT spans FROM traces WHERE trace = ?)", (trace_id,))
     state = f"{count}-{earlier}-{later}"
     if known(request, state):
         return page(request, "trace.html", state)
     spans = [*spans_of(_bounded(_lines(store, trace_id, MOST)))]
+    if not spans:
+        raise HTTPException(404, GONE)  # just now
     waterfall = Waterfall(spans)
     place = waterfall.place(_span(request))
     start = _start(request, place, len(spans))
@@ -84,7 +87,7 @@ def _asked(request: Request) -> tuple[Store, str]:
     if not TRACE.fullmatch(trace_id):
         raise HTTPException(404, "This is no trace id: one has 32 characters, 0-9 and a-f.")
     if not store.read("SELECT 1 FROM traces WHERE trace = ?", (trace_id,)):
-        raise HTTPException(404, "There is no trace of this id: it has not come yet, or was too old to be kept.")
+        raise HTTPException(404, GONE)
     return store, trace_id
 
 
