@@ -4,7 +4,9 @@ import html
 import re
 
 from openai import OpenAI
+from seen import Seen
 from serving import Dashboard
+from showing import made
 
 from spanglass import using
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, completion
@@ -18,6 +20,46 @@ COUNTS = {"llm.token_count.prompt": 1200, "llm.token_count.completion": 34, "llm
 def seen(text: str) -> str:
     """Return what is read of a page, without its tags."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+def test_an_attribute_leads_to_its_traces(dashboard: Dashboard) -> None:
+    """Each attribute that is a link finds the trace that it stands in, whatever it is and is named."""
+    values = {
+        "spaces": "  lead and trail ",
+        "lines": "a\r\nb\n",
+        "equals": "=",
+        "a=b": "c = d",
+        " name ": "x",
+        "empty": "",
+        "é": "Zürich ß İ 日",
+        "markup": "<b>&amp;\"'",
+        "brace": "{{7*7}}",
+        "true": True,
+        "half": 0.5,
+        "large": 1e300,
+        "endless": float("inf"),
+        "none": -1,
+        "bidi": "\u202ex\u0000",
+        "percent": "100 %&+;#",
+        "long": "x" * 256,
+    }
+    attributes = {"openinference.span.kind": "LLM", **values}
+    dashboard.send([made(attributes, resource={"openinference.project.name": " spaces "})])
+    links = {
+        html.unescape(link) for link in re.findall(r'<a href="(/\?attr=[^"]+)"', dashboard.ask(_first(dashboard)).text)
+    }
+    found = {link: 'id="rows"' in dashboard.ask(link).text for link in links}
+    project = dashboard.ask("/?project=+spaces+").text
+
+    assert (len(values) + 2, [], True) == (
+        len(links),
+        [link for link, there in found.items() if not there],
+        'id="rows"' in project,
+    )
+
+
+def _first(dashboard: Dashboard) -> str:
+    return Seen(dashboard.ask("/").text).links["ChatCompletion"]
 
 
 def test_a_call_in_a_framework_counts_once(dashboard: Dashboard, captured: CapturedSpans, server: OpenAIServer) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id, format_trace_id
@@ -65,6 +65,19 @@ class Linked(NamedTuple):
     attributes: list[Attribute]
 
 
+@dataclass(frozen=True, slots=True)
+class Some(Generic[Row]):
+    """Rows that are shown, and how many there are besides."""
+
+    rows: Sequence[Row]
+    more: int
+
+    @property
+    def count(self) -> int:
+        """How many there are in all."""
+        return len(self.rows) + self.more
+
+
 class Raw(NamedTuple):
     """The span as OTLP/JSON, laid out, as far as it is shown; `size` is how many characters there are in all."""
 
@@ -102,16 +115,13 @@ class Detail:
     embedded: list[Said]
     embedded_more: int
     vectors: tuple[int, int]
-    parameters: list[Fact]
-    parameters_more: int
-    tools: list[Tool]
-    tools_more: int
+    parameters: Some[Fact]
+    tools: Some[Tool]
     usage: list[Fact]
     shares: list[Share]
     times: list[Fact]
     groups: list[Group]
-    events: list[Happening]
-    events_more: int
+    events: Some[Happening]
     links: list[Linked]
     raw: Raw
     snippet: str | None
@@ -131,10 +141,6 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
     cards = paired(dealt(messages(span)))
     bring(cards, (other for other in spans if other is not span))
     embedded = conversation.embedded(span)
-    asked, asked_more = _roomy(parameters(span), MOST_PARAMETERS, _texts_of)
-    tools, tools_more = _roomy([*map(_tool, conversation.tools(span) or genai.tools(span))], MOST_TOOLS, _texts_of)
-    events = [_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))]
-    events, events_more = _roomy(events, MOST_EVENTS, _attributes_of)
     of = format_span_id(id_of(span)), format_trace_id(trace_of(span))
     return Detail(
         name=span.name,
@@ -154,30 +160,27 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         embedded=[Said(said, f"{EMBEDDED}{number}", *of) for number, said in enumerate(embedded[:MOST_TEXTS])],
         embedded_more=max(0, len(embedded) - MOST_TEXTS),
         vectors=conversation.vectors(span),
-        parameters=asked,
-        parameters_more=asked_more,
-        tools=tools,
-        tools_more=tools_more,
+        parameters=_roomy(parameters(span), MOST_PARAMETERS, _texts_of),
+        tools=_roomy([*map(_tool, conversation.tools(span) or genai.tools(span))], MOST_TOOLS, _texts_of),
         usage=usage(span),
         shares=shares(span),
         times=times(span),
         groups=groups(span),
-        events=events,
-        events_more=events_more + max(0, len(span.events) - MOST_EVENTS),
+        events=_events(span),
         links=[_link(span, number) for number in range(min(len(span.links), MOST_EVENTS))],
         raw=_raw(span),
         snippet=snippet(span, spans),
     )
 
 
-def _roomy(rows: Sequence[Row], most: int, texts: Callable[[Row], Iterable[str]]) -> tuple[list[Row], int]:
-    """Return the first rows, as many as a page has room for, and how many there are besides."""
+def _roomy(rows: Sequence[Row], most: int, texts: Callable[[Row], Iterable[str]]) -> Some[Row]:
+    """Return the first rows, as many as a page has room for."""
     room = ROOM
     for place, row in enumerate(rows[:most]):
         room -= sum(FRAME + min(len(text), LONGEST) for text in texts(row))
         if place and room < 0:
-            return [*rows[:place]], len(rows) - place
-    return [*rows[:most]], max(0, len(rows) - most)
+            return Some(rows[:place], len(rows) - place)
+    return Some(rows[:most], max(0, len(rows) - most))
 
 
 def _texts_of(row: Fact | Tool) -> Iterable[str]:
@@ -186,6 +189,12 @@ def _texts_of(row: Fact | Tool) -> Iterable[str]:
 
 def _attributes_of(event: Happening) -> Iterable[str]:
     return chain.from_iterable((row.name, row.value) for row in event.attributes)
+
+
+def _events(span: ReadableSpan) -> Some[Happening]:
+    read = [_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))]
+    shown = _roomy(read, MOST_EVENTS, _attributes_of).rows
+    return Some(shown, len(span.events) - len(shown))
 
 
 def _event(span: ReadableSpan, number: int) -> Happening:
