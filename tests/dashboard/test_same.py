@@ -6,7 +6,7 @@ import re
 from openai import OpenAI
 from seen import Seen
 from serving import Dashboard
-from showing import made
+from showing import made, path_of
 
 from spanglass import using
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, completion
@@ -82,3 +82,14 @@ def test_a_call_in_a_framework_counts_once(dashboard: Dashboard, captured: Captu
     wanted = ("1,200 in 34 out", "tokens 1,200 in + 34 out", "1 call tokens 1,200 in + 34 out")
 
     assert [] == [text for said, text in zip(wanted, shown, strict=True) if said not in text]
+
+
+def test_without_a_script_no_button_is_dead(dashboard: Dashboard) -> None:
+    """A button that only a script serves is not shown before there is one."""
+    empty = dashboard.ask("/").text
+    span = made({"openinference.span.kind": "LLM", "session.id": "s"})
+    dashboard.send([span])
+    pages = [empty, *(dashboard.ask(page).text for page in ("/", path_of(span), "/session?id=s", "/sessions"))]
+    buttons = [button for page in pages for button in re.findall(r'<button type="button"[^>]*>', page)]
+
+    assert (True, []) == (len(buttons) > len(pages), [button for button in buttons if not button.endswith(" hidden>")])

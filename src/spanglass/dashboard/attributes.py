@@ -62,7 +62,7 @@ OTHERS: Final = (
 )  # fmt: skip
 CONVENTIONS: Final = (
     ("spanglass", "spanglass", _firsts(own)),
-    ("OpenInference", "openinference", _firsts(openinference, "metadata")),
+    ("OpenInference", "openinference", _firsts(openinference, "metadata", "reranker", "retrieval")),
     ("OpenTelemetry GenAI", "gen_ai", _firsts(gen_ai)),
     ("HTTP and other OpenTelemetry", "otel", _firsts(otel, *OTHERS)),
 )

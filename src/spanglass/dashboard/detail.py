@@ -16,7 +16,7 @@ from spanglass.dashboard.drawn import LONGEST
 from spanglass.dashboard.facts import Fact, Share, errors, parameters, shares, times, tracebacks, usage
 from spanglass.dashboard.snippet import snippet
 from spanglass.dashboard.texts import laid_out
-from spanglass.dashboard.values import Value, bring, values
+from spanglass.dashboard.values import Value, bring, documents, values
 from spanglass.export.notes import id_of, status_of, text_of
 from spanglass.export.otlp_json import lines
 from spanglass.export.words import duration
@@ -156,7 +156,7 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         tracebacks=tracebacks(span),
         cards=cards,
         sent=sum(not card.received for card in cards),
-        values=[] if cards or embedded else [*values(span)],
+        values=[*([] if cards or embedded else values(span)), *documents(span)],
         embedded=[Said(said, f"{EMBEDDED}{number}", *of) for number, said in enumerate(embedded[:MOST_TEXTS])],
         embedded_more=max(0, len(embedded) - MOST_TEXTS),
         vectors=conversation.vectors(span),
