@@ -3,6 +3,7 @@
 import html
 import re
 
+from asked import call
 from openai import OpenAI
 from seen import Seen
 from serving import Dashboard
@@ -93,3 +94,12 @@ def test_without_a_script_no_button_is_dead(dashboard: Dashboard) -> None:
     buttons = [button for page in pages for button in re.findall(r'<button type="button"[^>]*>', page)]
 
     assert (True, []) == (len(buttons) > len(pages), [button for button in buttons if not button.endswith(" hidden>")])
+
+
+def test_a_very_short_span_is_as_short_everywhere(dashboard: Dashboard) -> None:
+    """A span of 13 microseconds is told so in the list, its trace, its own page, and its sessions."""
+    span = call(1, seconds=13e-6, session__id="s")
+    dashboard.send([span])
+    pages = [seen(dashboard.ask(page).text) for page in ("/", path_of(span), "/session?id=s", "/sessions")]
+
+    assert [1, 5, 1, 1] == [page.count("13 µs") for page in pages]
