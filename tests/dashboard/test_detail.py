@@ -1,8 +1,11 @@
 """The detail of a span: its conversation as cards, and the sections with all else that is known."""
 
 import base64
+import html
 import json
+import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from openai import OpenAI
@@ -427,6 +430,35 @@ def test_a_function_shows_what_went_in_and_out(captured: CapturedSpans, dashboar
 
     assert "Paris</div>" in page
     assert "[\n  {\n    &#34;city&#34;: &#34;Paris&#34;,\n" in page
+
+
+def test_documents_are_shown(dashboard: Dashboard) -> None:
+    """What a retriever found stands there as texts, with what is known of each, and links to all of a long one."""
+    found = "retrieval.documents.0.document"
+    told = {
+        f"{found}.content": "x" * 16_001,
+        f"{found}.id": "d1",
+        f"{found}.score": 0.91,
+        f"{found}.metadata": '{"page": 2}',
+    }
+    ranked = {"reranker.output_documents.0.document.content": "The 22:14 is late."}
+    span = made({"openinference.span.kind": "RETRIEVER", **told, **ranked}, name="search")
+    dashboard.send([span])
+    page = dashboard.ask(path_of(span)).text
+    shown = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", page)))
+
+    assert [] == [
+        said
+        for said in (
+            'Document 1 d1, score 0.91, {"page": 2} x',
+            "16,001 characters",
+            "Ranked document 1 The 22:14 is late.",
+        )
+        if said not in shown
+    ]
+    assert (
+        dashboard.ask(f"{whole_of(span)}/text?{urlencode({'of': f'attribute-{found}.content'})}").text == "x" * 16_001
+    )
 
 
 def test_whole_texts_are_plain(dashboard: Dashboard) -> None:

@@ -3,8 +3,11 @@
 import html
 import re
 
+from asked import call
 from openai import OpenAI
+from seen import Seen
 from serving import Dashboard
+from showing import made, path_of
 
 from spanglass import using
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, completion
@@ -18,6 +21,46 @@ COUNTS = {"llm.token_count.prompt": 1200, "llm.token_count.completion": 34, "llm
 def seen(text: str) -> str:
     """Return what is read of a page, without its tags."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+def test_an_attribute_leads_to_its_traces(dashboard: Dashboard) -> None:
+    """Each attribute that is a link finds the trace that it stands in, whatever it is and is named."""
+    values = {
+        "spaces": "  lead and trail ",
+        "lines": "a\r\nb\n",
+        "equals": "=",
+        "a=b": "c = d",
+        " name ": "x",
+        "empty": "",
+        "é": "Zürich ß İ 日",
+        "markup": "<b>&amp;\"'",
+        "brace": "{{7*7}}",
+        "true": True,
+        "half": 0.5,
+        "large": 1e300,
+        "endless": float("inf"),
+        "none": -1,
+        "bidi": "\u202ex\u0000",
+        "percent": "100 %&+;#",
+        "long": "x" * 256,
+    }
+    attributes = {"openinference.span.kind": "LLM", **values}
+    dashboard.send([made(attributes, resource={"openinference.project.name": " spaces "})])
+    links = {
+        html.unescape(link) for link in re.findall(r'<a href="(/\?attr=[^"]+)"', dashboard.ask(_first(dashboard)).text)
+    }
+    found = {link: 'id="rows"' in dashboard.ask(link).text for link in links}
+    project = dashboard.ask("/?project=+spaces+").text
+
+    assert (len(values) + 2, [], True) == (
+        len(links),
+        [link for link, there in found.items() if not there],
+        'id="rows"' in project,
+    )
+
+
+def _first(dashboard: Dashboard) -> str:
+    return Seen(dashboard.ask("/").text).links["ChatCompletion"]
 
 
 def test_a_call_in_a_framework_counts_once(dashboard: Dashboard, captured: CapturedSpans, server: OpenAIServer) -> None:
@@ -40,3 +83,23 @@ def test_a_call_in_a_framework_counts_once(dashboard: Dashboard, captured: Captu
     wanted = ("1,200 in 34 out", "tokens 1,200 in + 34 out", "1 call tokens 1,200 in + 34 out")
 
     assert [] == [text for said, text in zip(wanted, shown, strict=True) if said not in text]
+
+
+def test_without_a_script_no_button_is_dead(dashboard: Dashboard) -> None:
+    """A button that only a script serves is not shown before there is one."""
+    empty = dashboard.ask("/").text
+    span = made({"openinference.span.kind": "LLM", "session.id": "s"})
+    dashboard.send([span])
+    pages = [empty, *(dashboard.ask(page).text for page in ("/", path_of(span), "/session?id=s", "/sessions"))]
+    buttons = [button for page in pages for button in re.findall(r'<button type="button"[^>]*>', page)]
+
+    assert (True, []) == (len(buttons) > len(pages), [button for button in buttons if not button.endswith(" hidden>")])
+
+
+def test_a_very_short_span_is_as_short_everywhere(dashboard: Dashboard) -> None:
+    """A span of 13 microseconds is told so in the list, its trace, its own page, and its sessions."""
+    span = call(1, seconds=13e-6, session__id="s")
+    dashboard.send([span])
+    pages = [seen(dashboard.ask(page).text) for page in ("/", path_of(span), "/session?id=s", "/sessions")]
+
+    assert [1, 5, 1, 1] == [page.count("13 µs") for page in pages]

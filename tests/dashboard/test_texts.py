@@ -1,5 +1,7 @@
 """Texts in a page: what is hidden in them is seen, what is long is cut, and no letter is lost."""
 
+import html
+import re
 import time
 import unicodedata
 
@@ -49,6 +51,44 @@ def test_ten_million_characters_are_no_matter(text: str) -> None:
 
     assert visible(text).unescape() == text
     assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\d+\.\d* and \\server\share\*", r"\(x_1\) and \[y\]", "2*3*4 = 24", "2**3**4",
+        "*.py and **/*.js", "__init__ and _private_",
+        "a~~b~~c", "a\\\nb", "[x]()", "[x](javascript:x)",
+    ],
+)  # fmt: skip
+def test_signs_that_are_none_of_markdown_stay(text: str) -> None:
+    """Backslashes, products, patterns and names are drawn with all of their signs."""
+    seen = re.sub(r"<[^>]*>", "", str(prose(text)))
+
+    assert "".join(html.unescape(seen).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| a |\n|---|\n| 1 | ✅ |",
+        "| a |\n|---|\n| x \\| y |",
+        "a\n\n#\n\nb",
+        ">",
+        '[a](http://b.c/"d)',
+        "[a](http://b.c 'd')",
+    ],
+)
+def test_what_would_lose_something_is_as_it_was_sent(text: str) -> None:
+    """A text of which the drawing would lose a cell, a sign or all is not drawn."""
+    assert prose(text) is None
+
+
+def test_emphasis_is_drawn() -> None:
+    """What is emphasised is drawn so, in scripts without spaces too."""
+    assert str(prose('**Note:** *"so"* 这是**重点**内容 ~~old~~')) == (
+        '<p><strong>Note:</strong> <em>"so"</em> 这是<strong>重点</strong>内容 <s>old</s></p>\n'
+    )
 
 
 def test_json_stays_what_it_was() -> None:

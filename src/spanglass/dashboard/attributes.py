@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.credentials import REDACTED
 from spanglass.dashboard.entry import LONGEST as LONGEST_FILTER
+from spanglass.dashboard.entry import plain
 from spanglass.dashboard.facts import written
 from spanglass.semconv import gen_ai, openinference, otel
 from spanglass.semconv import spanglass as own
@@ -61,7 +62,7 @@ OTHERS: Final = (
 )  # fmt: skip
 CONVENTIONS: Final = (
     ("spanglass", "spanglass", _firsts(own)),
-    ("OpenInference", "openinference", _firsts(openinference, "metadata")),
+    ("OpenInference", "openinference", _firsts(openinference, "metadata", "reranker", "retrieval")),
     ("OpenTelemetry GenAI", "gen_ai", _firsts(gen_ai)),
     ("HTTP and other OpenTelemetry", "otel", _firsts(otel, *OTHERS)),
 )
@@ -101,9 +102,9 @@ def _group(title: str, key: str, attributes: Mapping[str, Any], place: str = OF_
 
 
 def _attribute(name: str, value: Any, place: str, *, filters: bool) -> Attribute:
-    told = written(value)
-    found = filters and isinstance(value, str | int | float) and len(told) <= LONGEST_FILTER
-    query = urlencode({FILTER: f"{name}={told}"}, errors="replace") if found else None
+    told, sought = written(value), plain(value) if filters else None
+    found = sought is not None and len(sought) <= LONGEST_FILTER
+    query = urlencode({FILTER: f"{name}={sought}"}, errors="replace") if found else None
     return Attribute(name, told[:LONGEST], max(0, len(told) - LONGEST), f"{place}{name}", query)
 
 

@@ -4,22 +4,22 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from spanglass.dashboard import genai
 from spanglass.dashboard.attributes import OF_EVENT, OF_LINK, Attribute, Group, groups, table, warnings
+from spanglass.dashboard.axis import told
 from spanglass.dashboard.cards import EMBEDDED, FRAME, ROOM, Card, Said, dealt, last, messages, paired
 from spanglass.dashboard.drawn import LONGEST
 from spanglass.dashboard.facts import Fact, Share, errors, parameters, shares, times, tracebacks, usage
 from spanglass.dashboard.snippet import snippet
 from spanglass.dashboard.texts import laid_out
-from spanglass.dashboard.values import Value, bring, values
+from spanglass.dashboard.values import Value, bring, documents, values
 from spanglass.export.notes import id_of, status_of, text_of
 from spanglass.export.otlp_json import lines
-from spanglass.export.words import duration
 from spanglass.plain import fields
 from spanglass.reading import conversation
 from spanglass.reading.spans import MODEL, NANOSECONDS, SESSION, text, trace_of
@@ -65,6 +65,19 @@ class Linked(NamedTuple):
     attributes: list[Attribute]
 
 
+@dataclass(frozen=True, slots=True)
+class Some(Generic[Row]):
+    """Rows that are shown, and how many there are besides."""
+
+    rows: Sequence[Row]
+    more: int
+
+    @property
+    def count(self) -> int:
+        """How many there are in all."""
+        return len(self.rows) + self.more
+
+
 class Raw(NamedTuple):
     """The span as OTLP/JSON, laid out, as far as it is shown; `size` is how many characters there are in all."""
 
@@ -102,16 +115,13 @@ class Detail:
     embedded: list[Said]
     embedded_more: int
     vectors: tuple[int, int]
-    parameters: list[Fact]
-    parameters_more: int
-    tools: list[Tool]
-    tools_more: int
+    parameters: Some[Fact]
+    tools: Some[Tool]
     usage: list[Fact]
     shares: list[Share]
     times: list[Fact]
     groups: list[Group]
-    events: list[Happening]
-    events_more: int
+    events: Some[Happening]
     links: list[Linked]
     raw: Raw
     snippet: str | None
@@ -128,11 +138,9 @@ class Detail:
 
 def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
     """Return what is shown of a span, which is one of the `spans` of its trace."""
-    cards = _cards(span, spans)
+    cards = paired(dealt(messages(span)))
+    bring(cards, (other for other in spans if other is not span))
     embedded = conversation.embedded(span)
-    asked, asked_more = _roomy(parameters(span), MOST_PARAMETERS, _texts_of)
-    tools, tools_more = _roomy([*map(_tool, conversation.tools(span) or genai.tools(span))], MOST_TOOLS, _texts_of)
-    events, events_more = _events(span)
     of = format_span_id(id_of(span)), format_trace_id(trace_of(span))
     return Detail(
         name=span.name,
@@ -148,48 +156,31 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         tracebacks=tracebacks(span),
         cards=cards,
         sent=sum(not card.received for card in cards),
-        values=[] if cards or embedded else [*values(span)],
+        values=[*([] if cards or embedded else values(span)), *documents(span)],
         embedded=[Said(said, f"{EMBEDDED}{number}", *of) for number, said in enumerate(embedded[:MOST_TEXTS])],
         embedded_more=max(0, len(embedded) - MOST_TEXTS),
         vectors=conversation.vectors(span),
-        parameters=asked,
-        parameters_more=asked_more,
-        tools=tools,
-        tools_more=tools_more,
+        parameters=_roomy(parameters(span), MOST_PARAMETERS, _texts_of),
+        tools=_roomy([*map(_tool, conversation.tools(span) or genai.tools(span))], MOST_TOOLS, _texts_of),
         usage=usage(span),
         shares=shares(span),
         times=times(span),
         groups=groups(span),
-        events=events,
-        events_more=events_more,
+        events=_events(span),
         links=[_link(span, number) for number in range(min(len(span.links), MOST_EVENTS))],
         raw=_raw(span),
         snippet=snippet(span, spans),
     )
 
 
-def _cards(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> list[Card]:
-    """Return the cards of the conversation, with the results that other spans of the trace have."""
-    cards = paired(dealt(messages(span)))
-    bring(cards, (other for other in spans if other is not span))
-    return cards
-
-
-def _events(span: ReadableSpan) -> tuple[list[Happening], int]:
-    """Return the first events, as many as a page has room for, and how many there are besides."""
-    told = [_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))]
-    shown, more = _roomy(told, MOST_EVENTS, _attributes_of)
-    return shown, more + len(span.events) - len(told)
-
-
-def _roomy(rows: Sequence[Row], most: int, texts: Callable[[Row], Iterable[str]]) -> tuple[list[Row], int]:
-    """Return the first rows, as many as a page has room for, and how many there are besides."""
+def _roomy(rows: Sequence[Row], most: int, texts: Callable[[Row], Iterable[str]]) -> Some[Row]:
+    """Return the first rows, as many as a page has room for."""
     room = ROOM
     for place, row in enumerate(rows[:most]):
         room -= sum(FRAME + min(len(text), LONGEST) for text in texts(row))
         if place and room < 0:
-            return [*rows[:place]], len(rows) - place
-    return [*rows[:most]], max(0, len(rows) - most)
+            return Some(rows[:place], len(rows) - place)
+    return Some(rows[:most], max(0, len(rows) - most))
 
 
 def _texts_of(row: Fact | Tool) -> Iterable[str]:
@@ -200,10 +191,16 @@ def _attributes_of(event: Happening) -> Iterable[str]:
     return chain.from_iterable((row.name, row.value) for row in event.attributes)
 
 
+def _events(span: ReadableSpan) -> Some[Happening]:
+    read = [_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))]
+    shown = _roomy(read, MOST_EVENTS, _attributes_of).rows
+    return Some(shown, len(span.events) - len(shown))
+
+
 def _event(span: ReadableSpan, number: int) -> Happening:
     event = span.events[number]
     after = ((event.timestamp or 0) - start_and_end(span)[0]) / NANOSECONDS
-    offset = f"+{duration(after)}" if after >= 0 else f"-{duration(-after)}"
+    offset = f"+{told(after)}" if after >= 0 else f"-{told(-after)}"
     return Happening(event.name, offset, table(event.attributes or {}, f"{OF_EVENT}{number}-"))
 
 

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from spanglass.dashboard.axis import told
 from spanglass.dashboard.drawn import drawn
 from spanglass.dashboard.texts import visible
-from spanglass.export.words import counted, dollars, duration, one_line
+from spanglass.export.words import counted, dollars, one_line
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 LIVE: Final = "x-spanglass-live"
@@ -44,7 +44,6 @@ FILTERS: Final[dict[str, Any]] = {
     "counted": counted,
     "dollars": dollars,
     "drawn": drawn,
-    "duration": duration,
     "one_line": one_line,
     "told": told,
     "visible": visible,

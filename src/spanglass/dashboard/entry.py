@@ -160,13 +160,15 @@ def _held(value: object) -> Iterable[object]:
 def _pairs(span: ReadableSpan) -> Iterator[str]:
     for attributes in (span.resource.attributes, span.attributes or {}):
         for name, value in attributes.items():
-            told = value if isinstance(value, str) else _plain(value)
+            told = plain(value)
             if told is not None and len(told) <= LONGEST:
                 yield f"{name}={told}"
 
 
-def _plain(value: object) -> str | None:
-    """Return a number or a truth as it is written in JSON; None for anything else."""
+def plain(value: object) -> str | None:
+    """Return a text, a number or a truth as a filter by attribute finds it; None for anything else."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else None

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from spanglass.dashboard.axis import told
 from spanglass.export.prices import cost
-from spanglass.export.words import dollars, duration
+from spanglass.export.words import dollars
 from spanglass.plain import fields
 from spanglass.reading.spans import CACHED, FIRST_CHUNK, TOKENS_IN, TOKENS_OUT, failed, is_call, number, seconds, text
 from spanglass.semconv import gen_ai as ai
@@ -141,7 +142,7 @@ def shares(span: ReadableSpan) -> list[Share]:
     passed = 0.0
     for name, spent in found:
         if spent > 0:
-            shares.append(Share(name, duration(spent), round(passed / whole * 100, 3), round(spent / whole * 100, 3)))
+            shares.append(Share(name, told(spent), round(passed / whole * 100, 3), round(spent / whole * 100, 3)))
             passed += spent
     return shares
 
@@ -149,8 +150,8 @@ def shares(span: ReadableSpan) -> list[Share]:
 def times(span: ReadableSpan) -> list[Fact]:
     """Return how long the span took, and what else was measured."""
     measured = ((name, number(span, *names), note) for name, names, note in MEASURED)
-    facts = [Fact("duration", duration(seconds(span)))]
-    facts += [Fact(name, duration(value), note) for name, value, note in measured if value is not None]
+    facts = [Fact("duration", told(seconds(span)))]
+    facts += [Fact(name, told(value), note) for name, value, note in measured if value is not None]
     chunks = number(span, own.SPANGLASS_STREAM_CHUNK_COUNT)
     if chunks is not None:
         facts.append(Fact("chunks", _whole(chunks)))
@@ -191,15 +192,15 @@ def tracebacks(span: ReadableSpan) -> list[str]:
 
 def parameters(span: ReadableSpan) -> list[Fact]:
     """Return the parameters of the request, each value as JSON."""
-    told = text(span, oi.LLM_INVOCATION_PARAMETERS, oi.EMBEDDING_INVOCATION_PARAMETERS)
-    if told is None:
+    asked = text(span, oi.LLM_INVOCATION_PARAMETERS, oi.EMBEDDING_INVOCATION_PARAMETERS)
+    if asked is None:
         begin = ai.GEN_AI_REQUEST_MODEL.removesuffix("model")
         named = ((name, value) for name, value in (span.attributes or {}).items() if name.startswith(begin))
         return [Fact(name.removeprefix(begin), written(value)) for name, value in named]
     try:
-        own_fields = fields(json.loads(told))
+        own_fields = fields(json.loads(asked))
     except (ValueError, RecursionError):
-        return [Fact("as they are", told)]
+        return [Fact("as they are", asked)]
     return [Fact(name, written(value)) for name, value in own_fields.items()]
 
 

@@ -66,7 +66,7 @@ def filters(query: QueryParams, now: datetime) -> Filters:
     for name, value in query.multi_items():
         if name in READERS and value.strip():
             try:
-                READERS[name](made, value.strip(), now)
+                READERS[name](made, value if name in AS_IT_IS else value.strip(), now)
             except ValueError as error:
                 made.wrong.append(str(error))
     return made
@@ -118,10 +118,19 @@ def _attribute(made: Filters, value: str, now: datetime) -> None:  # noqa: ARG00
         message = f"“{one_line(value, 60)}” names no attribute: write name=value, or a name alone for any value."
         raise ValueError(message)
     if equals:
-        made.texts.append(Condition("instr(texts.pairs, ?)", (pair(name, wanted),)))
+        # What a form sends has other ends of lines than it was given, and what is typed may have spaces around.
+        sought = tuple(
+            {pair(*one): None for one in (_split(value), _split(value.replace("\r\n", "\n")), (name, wanted))}
+        )
+        made.texts.append(Condition(f"({' OR '.join(['instr(texts.pairs, ?)'] * len(sought))})", sought))
     else:  # a long value is not among the pairs, nor is a list: only its name is looked for, as it is written
         named = (pair(name, "").rstrip(SEPARATOR), f'"key":{json.dumps(name, ensure_ascii=False)}')
         made.texts.append(Condition("(instr(texts.pairs, ?) OR instr(spans.line, ?))", named))
+
+
+def _split(value: str) -> tuple[str, str]:
+    name, _, wanted = value.partition("=")
+    return name, wanted
 
 
 def _slow(made: Filters, value: str, now: datetime) -> None:  # noqa: ARG001 - the same
@@ -194,6 +203,8 @@ READERS: Final[dict[str, Callable[[Filters, str, datetime], None]]] = {
     "before": _before,
 }
 """What each name of the query means."""
+AS_IT_IS: Final = frozenset({"attr", "project"})
+"""Of which spaces around a value may be a part."""
 
 
 def _told_time(value: str) -> str | None:

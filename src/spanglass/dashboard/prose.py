@@ -4,10 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
@@ -20,8 +22,20 @@ DENSEST: Final = 0.3
 FEW: Final = 200
 """Signs that any text may have."""
 SIGN: Final = re.compile(r"[\[\]*_`<>!\\|~(]")
-WORD: Final = re.compile(r"\w")
+MEANT: Final = re.compile(r"[^\s*_`~#>|=+:.()\[\]<-]")
+"""What is no sign of markdown: each of these is seen as often as it was written."""
+LITERAL: Final = re.compile(r"[0-9A-Za-z]")
+"""Beside the outside of a sign of emphasis, it is a sign of something else: of a product, or of a pattern."""
+OPENED: Final = re.compile(r"[\w\"'($+-]|[^\x00-\x7f]")
+CLOSED: Final = re.compile(r"[\w\"'.,:;!?)%-]|[^\x00-\x7f]")
+"""What an emphasis begins and ends with, where it is one."""
+EMPTY: Final = {"heading_open": "heading_close", "blockquote_open": "blockquote_close"}
+"""What nobody sees where there is nothing in it."""
 LINK: Final = re.compile(r"https?://|mailto:", re.IGNORECASE)
+SIGNS: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+BARE: Final = {"link_open": "[", "link_close": "]()"}
+"""How a link is written that leads nowhere."""
+EMPHASIS: Final = {"em_open": "em_close", "strong_open": "strong_close", "s_open": "s_close"}
 SCHEMES: Final = {"http", "https", "mailto"}
 TAGS: Final = {
     "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
@@ -31,6 +45,20 @@ TAGS: Final = {
 _markdown = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
 _markdown.enable(["table", "strikethrough"])
 _markdown.disable(["entity", "html_block", "html_inline", "reference"])  # what would say less than was written
+
+
+def _escape(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as the parser calls it
+    """Keep a backslash before a sign, which then is none."""
+    sign = state.src[state.pos + 1 : state.pos + 2]
+    if state.src[state.pos] != "\\" or sign not in SIGNS or not sign:
+        return False
+    if not silent:
+        state.pending += f"\\{sign}"
+    state.pos += 2
+    return True
+
+
+_markdown.inline.ruler.at("escape", _escape)
 _markdown.validateLink = lambda url: LINK.match(url) is not None  # type: ignore[method-assign]
 
 
@@ -43,7 +71,7 @@ def prose(text: str) -> Markup | None:
         tokens = _markdown.parse(text)
     except RecursionError:
         return None
-    if Counter(WORD.findall(text)) - Counter(WORD.findall(" ".join(_told(tokens)))):
+    if Counter(MEANT.findall(text)) - Counter(MEANT.findall(" ".join(_told(tokens)))) or _has_empty(tokens):
         return None
     for token in tokens:
         if token.type == "list_item_open" and token.info:
@@ -52,6 +80,12 @@ def prose(text: str) -> Markup | None:
             token.children = [*_open(token.children)]
     drawn = _markdown.renderer.render(tokens, _markdown.options, {})
     return Markup(_clean(drawn))  # noqa: S704 - cleaned
+
+
+def _has_empty(tokens: Sequence[Token]) -> bool:
+    """Tell whether there is something of which nothing would be seen."""
+    kinds = [token.type for token in tokens if token.type != "inline" or token.content]
+    return any(EMPTY.get(kind) == following for kind, following in pairwise(kinds))
 
 
 def _told(tokens: Sequence[Token]) -> Iterator[str]:
@@ -66,18 +100,45 @@ def _told(tokens: Sequence[Token]) -> Iterator[str]:
 def _open(tokens: Sequence[Token]) -> Iterator[Token]:
     """Yield tokens of a line with the targets of links behind them, and images as they are written."""
     target = said = ""
-    for token in tokens:
+    for token in _emphasised(tokens):
         if token.type == "image":
             yield _text(f"![{token.content}]({_target(token)})")
             continue
-        yield token
         if token.type == "link_open":
             target, said = _target(token), ""
-        elif token.type == "link_close":
+        if not target and token.type in BARE:
+            yield _text(BARE[token.type])
+            continue
+        yield token
+        if token.type == "link_close":
             if said not in {target, target.removeprefix("mailto:")}:
                 yield _text(f" ({target})")
+            target = ""
         else:
             said += token.content
+
+
+def _emphasised(tokens: Sequence[Token]) -> list[Token]:
+    """Return tokens of a line in which signs are as they were written that are none of emphasis."""
+    told = [*tokens]
+    opened: list[int] = []
+    for place, token in enumerate(tokens):
+        if token.type in EMPHASIS:
+            opened.append(place)
+        elif token.type in EMPHASIS.values() and opened:
+            begin = opened.pop()
+            if not _is_emphasis(tokens, begin, place):
+                told[begin], told[place] = _text(token.markup), _text(token.markup)
+    return told
+
+
+def _is_emphasis(tokens: Sequence[Token], begin: int, end: int) -> bool:
+    before, first, last, after = (
+        tokens[place].content if 0 <= place < len(tokens) else "" for place in (begin - 1, begin + 1, end - 1, end + 1)
+    )
+    within = (not first or OPENED.match(first)) and (not last or CLOSED.match(last[-1]))
+    is_name = tokens[begin].markup[0] == "_" and end == begin + 2 and first.isidentifier()
+    return bool(within) and not is_name and not LITERAL.match(before[-1:]) and not LITERAL.match(after)
 
 
 def _target(token: Token) -> str:

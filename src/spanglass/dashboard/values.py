@@ -9,7 +9,8 @@ from opentelemetry.trace import format_span_id, format_trace_id
 from spanglass.dashboard.attributes import OF_SPAN
 from spanglass.dashboard.cards import Card, Piece, Result, Said
 from spanglass.export.notes import id_of
-from spanglass.reading.spans import text, trace_of
+from spanglass.export.words import one_line
+from spanglass.reading.spans import number, text, trace_of
 from spanglass.semconv import gen_ai as ai
 from spanglass.semconv import openinference as oi
 
@@ -19,12 +20,23 @@ VALUES: Final = (
 )
 
 
+DOCUMENTS: Final = (
+    ("Document", "output", "retrieval.documents"),
+    ("Document to rank", "input", "reranker.input_documents"),
+    ("Ranked document", "output", "reranker.output_documents"),
+)
+"""Where OpenInference has what retrievers found and what rerankers put in order; spanglass writes none of them."""
+MOST_DOCUMENTS: Final = 30
+"""Documents of a sort that are shown; the attributes have all."""
+
+
 class Value(NamedTuple):
-    """What went in, or came out."""
+    """What went in, or came out; `note` is what else is known of it."""
 
     title: str
     key: str
     said: Said
+    note: str = ""
 
 
 def values(span: ReadableSpan) -> Iterator[Value]:
@@ -36,6 +48,21 @@ def values(span: ReadableSpan) -> Iterator[Value]:
             if said is not None:
                 yield Value(title, key, Said(said, f"{OF_SPAN}{name}", *of))
                 break
+
+
+def documents(span: ReadableSpan) -> Iterator[Value]:
+    """Yield the documents that a retriever has found, or a reranker was given and returned."""
+    of = format_span_id(id_of(span)), format_trace_id(trace_of(span))
+    for title, key, names in DOCUMENTS:
+        for place in range(MOST_DOCUMENTS):
+            begin = f"{names}.{place}.document."
+            content = text(span, f"{begin}content")
+            if content is None:
+                break
+            score, named = number(span, f"{begin}score"), text(span, f"{begin}id")
+            told = (named, None if score is None else f"score {score:g}", text(span, f"{begin}metadata"))
+            note = ", ".join(one_line(each) for each in told if each)
+            yield Value(f"{title} {place + 1}", key, Said(content, f"{OF_SPAN}{begin}content", *of), note)
 
 
 def bring(cards: Sequence[Card], spans: Iterable[ReadableSpan]) -> None:

@@ -192,7 +192,7 @@ function dress(root) {
     write(time, "ago" in time.dataset ? ago(when) : local(when, "precise" in time.dataset));
     if (time.title !== String(when)) time.title = String(when);
   }
-  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+  for (const button of root.querySelectorAll("[data-copy], [data-keys]")) button.hidden = false;
 }
 
 function write(element, text) {
