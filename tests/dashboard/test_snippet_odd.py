@@ -211,6 +211,10 @@ PLACES: tuple[tuple[dict[str, Any], str], ...] = (
         ),
     ),
     (
+        {"url.full": "http://localhost:8080/gateway/openai/deployments/d/chat/completions?api-version=v"},
+        "AzureOpenAI(azure_endpoint='http://localhost:8080/gateway', api_version='v', azure_deployment='d')",
+    ),
+    (
         {"url.full": "https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1/chat/completions"},
         (
             "OpenAI(base_url='https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1', "

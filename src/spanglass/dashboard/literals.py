@@ -36,6 +36,9 @@ class Told(NamedTuple):
     comment: str
 
 
+NEEDED: Final = Told("…", "not recorded")
+
+
 class Named(NamedTuple):
     """A name that stands for a value, and is defined elsewhere."""
 
