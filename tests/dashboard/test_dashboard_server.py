@@ -3,6 +3,8 @@
 import errno
 import gc
 import socket
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -126,6 +128,46 @@ def test_a_host_that_is_not_of_this_machine(store: Store) -> None:
     assert str(raised.value) == (
         "Port 3000 of 192.0.2.1 cannot be had (Cannot assign requested address): choose another host or port, as by "
         "port=3000."
+    )
+
+
+NONE_LEFT = """
+import resource, socket, sys
+from contextlib import suppress
+from pathlib import Path
+from spanglass.dashboard.safety import Access
+from spanglass.dashboard.server import Server
+from spanglass.dashboard.store import Store
+
+store, taken = Store(Path(sys.argv[1])), []
+server = Server(store, Access(), 0)
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (50, limits[1]))
+with suppress(OSError):
+    while True:
+        taken.append(socket.socket())
+try:
+    server.start()
+except OSError as error:
+    print(error)
+taken.clear()
+Server(store, Access(), server.port).start()
+"""
+
+
+def test_no_descriptors_left(tmp_path: Path) -> None:
+    """Where the system lets it open nothing more its start is an error of one sentence, and the port is free again."""
+    done = subprocess.run(  # noqa: S603 - this interpreter, and a program of this file
+        [sys.executable, "-c", NONE_LEFT, str(tmp_path / "traces.db")],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (
+        0,
+        "The dashboard cannot be started ([Errno 24] Too many open files): have fewer files open, or other limits.\n",
     )
 
 

@@ -1,7 +1,9 @@
 """What an address asks for: which traces it finds, how it is told, and what it says of what it cannot read."""
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -15,9 +17,9 @@ from seen import CROSS, Seen
 from serving import Dashboard
 from starlette.datastructures import QueryParams
 
-from spanglass.dashboard.filters import filters
-from spanglass.dashboard.searching import search
-from spanglass.dashboard.store import Store
+from spanglass.dashboard.filters import Filters, filters
+from spanglass.dashboard.searching import Clock, search
+from spanglass.dashboard.store import Store, Unavailable
 
 pytest_plugins = ["served"]
 
@@ -255,3 +257,25 @@ def test_a_span_of_time_moves_on() -> None:
     assert [((BEGIN - (15 - minutes) * 60 * SECOND,), True) for minutes in (0, 1)] == [
         (each.window[0].values, each.moving) for each in wanted
     ]
+
+
+def test_the_end_while_one_searches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that is closed while one searches it waits until that has ended, which is soon."""
+    store.add(entries(call(1), call(2)))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def asked(_: Clock) -> bool:
+        begun.set()
+        go_on.wait(30)
+        return False
+
+    monkeypatch.setattr(Clock, "__call__", asked)
+    with ThreadPoolExecutor() as pool:
+        searching = pool.submit(search, store, Filters(), 50, 30)
+        begun.wait(30)
+        ending = pool.submit(store.close)
+        wait([ending], timeout=1)
+        waited = not ending.done()
+        go_on.set()
+
+    assert (True, Unavailable, None) == (waited, type(searching.exception()), ending.result())

@@ -125,6 +125,8 @@ def test_nothing_sent(dashboard: Dashboard, headers: dict[str, str]) -> None:
         (pressed(bytes(BODY + 1)), PROTOBUF | GZIP, (413, bodies.TOO_LARGE)),
         (wire(*(ended(1, 1),) * (receiver.MOST_SPANS + 1)), PROTOBUF, (413, receiver.TOO_MANY)),
         (b"\x0a\0" * (protobuf.MOST + 1), PROTOBUF, (413, receiver.TOO_MANY)),
+        (b"\x08\0" * (protobuf.MOST + 1), PROTOBUF, (413, receiver.TOO_MANY)),
+        (pressed(b"") * (bodies.MOST_MEMBERS + 1), PROTOBUF | GZIP, (400, bodies.MANY_MEMBERS)),
         (b"\x0a\x06\x12\0\x12\0\x12\0" * (protobuf.MOST // 4 + 1), PROTOBUF, (413, receiver.TOO_MANY)),
     ],
 )
@@ -282,6 +284,23 @@ def test_a_span_that_is_too_large(dashboard: Dashboard) -> None:
         said(answer),
         kept(dashboard),
     )
+
+
+def test_a_span_that_is_crowded(dashboard: Dashboard) -> None:
+    """A span with more events and links than anybody has is rejected alone: each costs far more than its two bytes."""
+    request = ExportTraceServiceRequest.FromString(wire(ended(1, 1)))
+    crowded = request.resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+    crowded += b"\x5a\0" * (protobuf.MOST // 2) + b"\x6a\0" * (protobuf.MOST // 2)
+    answer = post(dashboard, wire(ended(1, 2)) + field(1, field(2, field(2, crowded))), PROTOBUF)
+
+    assert ((200, 1, f"{protobuf.CROWDED} (1)"), [(1, 2)]) == (said(answer), kept(dashboard))
+
+
+def test_json_that_is_crowded(dashboard: Dashboard) -> None:
+    """JSON of more objects than so many spans have is refused before they are made."""
+    answer = post(dashboard, b'{"resourceSpans":[%b{}]}' % (b"{}," * receiver.MOST_OBJECTS), JSON)
+
+    assert (413, receiver.TOO_MANY) == (answer.status, json.loads(answer.body)["message"])
 
 
 def test_json_of_any_language(dashboard: Dashboard) -> None:

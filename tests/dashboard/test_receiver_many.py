@@ -1,7 +1,9 @@
 """Many senders at once: what waits is bounded, and who finds no room is asked to come again."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Event, Semaphore
 
 import pytest
 from kept import ended, ids
@@ -15,6 +17,30 @@ pytest_plugins = ["served"]
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 MB = 2**20
+THREADS = 40
+"""Of anyio, in which pages are made."""
+
+
+def test_pages_that_take_long(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spans are taken while as many pages as can be made at once are being made."""
+    begun, go_on = Semaphore(0), Event()
+    state = dashboard.store.state
+
+    def slow() -> str:
+        begun.release()
+        go_on.wait(60)
+        return state()
+
+    monkeypatch.setattr(dashboard.store, "state", slow)
+    with ThreadPoolExecutor(THREADS) as pool:
+        pages = [pool.submit(dashboard.ask, "/") for _ in range(THREADS)]
+        for _ in pages:
+            begun.acquire(timeout=30)
+        taken = dashboard.ask("/v1/traces", large(10), PROTOBUF)
+        under_way = [page.done() for page in pages]
+        go_on.set()
+
+    assert (200, [False] * THREADS, {200}) == (taken.status, under_way, {page.result().status for page in pages})
 
 
 def begin(stack: ExitStack, dashboard: Dashboard, body: bytes) -> socket.socket:
@@ -42,7 +68,7 @@ def large(size: int) -> bytes:
     return body + b"\x7a" + length + bytes(size)
 
 
-@pytest.mark.parametrize(("count", "size"), [(bodies.PLACES, 10)])
+@pytest.mark.parametrize(("count", "size"), [(bodies.PLACES, 10), (2, 31 * MB)])
 def test_no_room(dashboard: Dashboard, count: int, size: int) -> None:
     """Where as many requests or bytes wait as there is room for, others are asked to come again; pages answer."""
     answers: list[Answer] = []

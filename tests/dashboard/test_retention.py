@@ -1,13 +1,17 @@
 """What leaves the dashboard's file by itself: the oldest traces, whole, and not more than has to."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from kept import ended, entries, ids
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
 from processes import wait_until
 
-from spanglass.dashboard import retention, store
+from spanglass.dashboard import retention, schema, store
+from spanglass.dashboard.retention import size
 from spanglass.dashboard.schema import connected
 from spanglass.dashboard.store import Store
 
@@ -109,6 +113,78 @@ def test_a_trace_that_is_too_large(tmp_path: Path) -> None:
             0 < len(left) < 1000,
             kept.expire(),
         )
+
+
+def test_a_log_that_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While somebody reads for long, nobody waits until the log can be emptied; it is once they have read."""
+    monkeypatch.setattr(schema, "PATIENCE", 60.0)
+    monkeypatch.setattr(store, "WAL", 0)
+    log = tmp_path / "traces.db-wal"
+    with closing(Store(tmp_path / "traces.db", max_age=None, max_bytes=None)) as kept, ThreadPoolExecutor(1) as pool:
+        add(kept, 1, 3)
+        with kept.reading() as connection:
+            rows = connection.execute("SELECT line FROM spans")
+            rows.fetchone()
+            add(kept, 2, 3)
+            expiring = pool.submit(kept.expire)
+            waited = wait([expiring], timeout=20).not_done
+            held = log.stat().st_size
+            rows.close()
+        kept.expire()
+
+        assert (set(), True, 0, {1: 3, 2: 3}) == (waited, held > 0, log.stat().st_size, counts(kept))
+
+
+def test_a_clock_that_was_ahead(tmp_path: Path) -> None:
+    """A trace that came while the clock was ahead stays no longer than one that comes when that is noticed."""
+    file = tmp_path / "traces.db"
+    with closing(Store(file, max_age=60, max_bytes=None)) as kept:
+        add(kept, 1, 1)
+        aged(file, 1, -1_000_000)
+        none = kept.expire()
+        aged(file, 1, 61)
+
+        assert (0, 1, {}) == (none, kept.expire(), counts(kept))
+
+
+def test_times_of_spans(tmp_path: Path) -> None:
+    """What leaves is told by when it came, whatever times spans tell: of 1970, or of a year far away."""
+    with closing(Store(tmp_path / "traces.db", max_age=60, max_bytes=None)) as kept:
+        kept.add(entries(*(at(number, time) for number, time in enumerate((0, 1, 2**63, 2**64 - 1), 1))))
+
+        assert (0, {1: 1, 2: 1, 3: 1, 4: 1}) == (kept.expire(), counts(kept))
+
+
+def at(trace: int, time: int) -> ReadableSpan:
+    """Return a span of that time."""
+    return ReadableSpan("work", SpanContext(trace, 1, is_remote=False), start_time=time, end_time=time)
+
+
+def test_it_leaves_while_spans_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While old traces leave all the time, whoever adds and reads is not held up, and no new span leaves."""
+    monkeypatch.setattr(store, "EVERY", 0.001)
+    file = tmp_path / "traces.db"
+    with closing(Store(file, max_age=None, max_bytes=2_000_000)) as kept, ThreadPoolExecutor(2) as pool:
+
+        def send(first: int) -> list[bool]:
+            told = []
+            for trace in range(first, first + 40):
+                add(kept, trace, 10, 8)
+                told.append(len(kept.trace(f"{trace:032x}", 99)) == 10)
+            return told
+
+        sent = [pool.submit(send, first) for first in (100, 200)]
+        told = [each.result(60) for each in sent]
+        wait_until(lambda: size_of(file) < 2_000_000, "a file that is small", seconds=30)
+        left = counts(kept)
+
+        assert ([[True] * 40] * 2, {10}, True) == (told, {*left.values()}, 0 < len(left) < 80)
+
+
+def size_of(file: Path) -> int:
+    """Return how many bytes the pages of a file have."""
+    with closing(connected(file)) as connection:
+        return size(connection).all
 
 
 def test_it_happens_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,6 +267,28 @@ def test_who_asks_nothing(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch)
         assert (b"HTTP/1.1 200 OK", 0) == (first[:15], answered(connection).status)
 
 
+def test_whose_body_does_not_end(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection by which the body of a request that was refused comes byte by byte is closed after a while."""
+    monkeypatch.setattr(Connection, "seconds", 0.2)
+    with connected(dashboard.url) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+        status = connection.recv(65536)[9:12]
+        connection.settimeout(0)
+
+        def is_closed() -> bool:
+            try:
+                connection.send(b"x")
+                return not connection.recv(65536)
+            except BlockingIOError:
+                return False
+            except ConnectionError:
+                return True
+
+        wait_until(is_closed, "a connection that is closed", seconds=30)
+
+    assert status == b"405"
+
+
 def test_whose_body_does_not_come(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that does not come whole in time is answered by 408."""
     monkeypatch.setattr(safety, "BODY", 0.2)

@@ -1,15 +1,17 @@
 """The dashboard's file: what is in it stays, comes once, and is nobody else's."""
 
 import gc
+import os
 import re
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from kept import ended, entries, ids
@@ -114,6 +116,7 @@ def foreign(path: Path, *statements: str) -> None:
         connection.commit()
 
 
+AGAIN = "try again, or choose another file to keep spans in."
 NOT_OURS = "is not a file that this version of the dashboard has made: choose another to keep spans in."
 
 
@@ -139,8 +142,10 @@ def test_files_of_others(path: Path, make: Callable[[Path], object]) -> None:
 def test_no_file_to_be_had(tmp_path: Path) -> None:
     """Where there can be no file, one sentence says why, and what to do."""
     (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "traces.db")
+    os.mkfifo(tmp_path / "pipe")
     told = []
-    for path in (tmp_path, tmp_path / "file" / "traces.db"):
+    for path in (tmp_path, *(tmp_path / name for name in ("file/traces.db", "link", "pipe"))):
         with pytest.raises(OSError, match="choose another file to keep spans in") as error:
             Store(path)
         told.append(str(error.value))
@@ -148,7 +153,52 @@ def test_no_file_to_be_had(tmp_path: Path) -> None:
     assert [
         f"{tmp_path} cannot be opened (Is a directory): choose another file to keep spans in.",
         f"{tmp_path}/file/traces.db cannot be opened (Not a directory): choose another file to keep spans in.",
+        f"{tmp_path}/link cannot be opened (unable to open database file): {AGAIN}",
+        f"{tmp_path}/pipe cannot be opened (disk I/O error): {AGAIN}",
     ] == told
+
+
+@pytest.fixture
+def anyones(tmp_path: Path) -> Iterator[Path]:
+    """Give a directory in which anyone may write, and that anyone may go to."""
+    with TemporaryDirectory(dir="/tmp" if os.geteuid() == 0 else tmp_path) as made:  # noqa: S108 - pytest's own is root's
+        Path(made).chmod(0o777)
+        yield Path(made)
+
+
+@contextmanager
+def ordinary() -> Iterator[None]:
+    """Be no superuser in the block: one may write whatever is read-only."""
+    own = os.geteuid()
+    os.seteuid(own or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+
+
+@pytest.mark.parametrize("closed", ["traces.db", "."])
+def test_a_file_that_is_read_only(anyones: Path, closed: str) -> None:
+    """A file that cannot be written, or a directory in which there can be no log, is refused in one sentence."""
+    file = anyones / "traces.db"
+    with closing(Store(file)) as store:
+        store.add(entries(ended(1, 1)))
+    before = file.read_bytes()
+    (anyones / closed).chmod(0o555)
+    with ordinary(), pytest.raises(OSError, match="choose another file to keep spans in") as raised:
+        Store(file)
+
+    assert (True, before) == (str(raised.value).startswith(f"{file} cannot be opened ("), file.read_bytes())
+
+
+@pytest.mark.parametrize("name", ["a?mode=ro", "a#b", "%41", "100%", "file:x?vfs=none", "ä b", "';--"])
+def test_odd_names(tmp_path: Path, name: str) -> None:
+    """A file is called as its name says, whatever means something else in a URI."""
+    with closing(Store(tmp_path / name)) as store:
+        store.add(entries(ended(1, 1)))
+        found = sorted(each.name for each in tmp_path.iterdir())
+
+    assert sorted([name, f"{name}-shm", f"{name}-wal"]) == found
 
 
 def test_many_begin_at_once(path: Path) -> None:

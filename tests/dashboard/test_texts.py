@@ -35,6 +35,13 @@ def test_all_that_nobody_sees_is_spelled_out() -> None:
     assert {code for code in bidi if unicodedata.bidirectional(chr(code)) in TURNING} <= hidden
 
 
+def test_a_text_that_is_full_of_them_is_not_much_longer_for_it() -> None:
+    """What is not seen stands together where it is together, and without a frame where there is very much of it."""
+    framed = 'a<span class="control">U+0000 U+202E</span>'
+
+    assert visible("a\0\u202e" * 1000) == framed * 50 + "a[U+0000 U+202E]" * 950
+
+
 @pytest.mark.parametrize("text", ["x" * 10_000_000, "é<" + "日" * 10_000_000, "a\n" * 5_000_000])
 def test_ten_million_characters_are_no_matter(text: str) -> None:
     """A text of 10 million characters is ready within seconds, with none lost."""

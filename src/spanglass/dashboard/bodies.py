@@ -15,9 +15,12 @@ PLACES: Final = 128
 """Requests that are not answered yet: half of the connections that there may be, so that pages are still answered."""
 UNREAD: Final = 8 * BODY
 """Bytes of a refused body that are passed over: who is still sending does not see an answer."""
-MEMBERS: Final = 16 + zlib.MAX_WBITS  # of gzip
+MEMBER: Final = 16 + zlib.MAX_WBITS  # of gzip
+MOST_MEMBERS: Final = 64
+"""Of a body: nobody sends two, and for each one all that is behind it is copied."""
 
 TOO_LARGE: Final = f"A request has at most {BODY:,} bytes, also when it is decompressed: send fewer spans at once."
+MANY_MEMBERS: Final = "The body has too many members of gzip: compress it as one."
 NO_ROOM: Final = "There are too many requests that wait: send this one again."
 
 
@@ -95,7 +98,9 @@ def inflated(body: bytes) -> bytes:
     parts: list[bytes] = []
     room = BODY
     while body:
-        member = zlib.decompressobj(MEMBERS)
+        if len(parts) == MOST_MEMBERS:
+            raise Refused(400, MANY_MEMBERS)
+        member = zlib.decompressobj(MEMBER)
         try:
             part = member.decompress(body, room + 1)
         except zlib.error:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from sys import maxsize
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -82,16 +83,20 @@ class Piece:
 
 @dataclass(slots=True)
 class Result:
-    """What a tool gave, and where it is told: in the conversation, or in a span `elsewhere`."""
+    """What a tool gave, and where it is told: in the conversation, or in a span `elsewhere`.
+
+    `more` counts the pieces that are left out.
+    """
 
     pieces: list[Piece]
     where: str = ""
     elsewhere: bool = False
+    more: int = 0
 
 
 @dataclass(slots=True)
 class Call:
-    """A call of a tool, with its results; without any, `note` says why."""
+    """A call of a tool, with its results; without any, `note` says why. `more` counts those that are left out."""
 
     name: str
     id: str | None
@@ -99,6 +104,7 @@ class Call:
     hosted: bool = False
     results: list[Result] = field(default_factory=list[Result])
     note: str = ""
+    more: int = 0
 
 
 @dataclass(slots=True)
@@ -196,23 +202,51 @@ def last(cards: Sequence[Card], most: int, room: int = ROOM) -> list[Card]:
     """
     kept: list[Card] = []
     for card in reversed(cards):
-        card.more += max(0, len(card.pieces) - PIECES)
-        del card.pieces[PIECES:]
-        room -= sum(map(_size, card.pieces))
+        size, card.more = _cut(card.pieces, card.more, room)
+        room -= size
         if kept and (len(kept) >= most or room < 0):
             break
         kept.append(card)
     return kept[::-1]
 
 
-def _size(piece: Piece) -> int:
-    """Return about how many characters of a page a piece takes."""
-    size = 0 if piece.said is None else min(len(piece.said.text), LONGEST)
-    if piece.call is not None:
-        del piece.call.results[PIECES:]
-        size += len(piece.call.arguments.text[:LONGEST]) if piece.call.arguments else 0
-        size += sum(_size(inner) for result in piece.call.results for inner in result.pieces[:PIECES])
-    return size + FRAME
+def size(cards: Sequence[Card]) -> int:
+    """Return about how many characters of a page some cards take, of which it has room for all."""
+    return sum(_size(piece, maxsize) for card in cards for piece in card.pieces)
+
+
+def _cut(pieces: list[Piece], more: int, room: int) -> tuple[int, int]:
+    """Keep the first of some pieces, and return about how many characters of a page they take, and how many are gone.
+
+    `more` of them were gone before.
+    """
+    size = 0
+    for place, piece in enumerate(pieces[:PIECES]):
+        size += _size(piece, max(room - size, 0))
+        if place and size > room:
+            break
+    else:
+        place = PIECES
+    gone = len(pieces[place:])
+    del pieces[place:]
+    return size, more + gone
+
+
+def _size(piece: Piece, room: int) -> int:
+    """Return about how many characters of a page a piece takes; results that have no room are left out."""
+    size = FRAME if piece.said is None else FRAME + min(len(piece.said.text), LONGEST)
+    if piece.call is None:
+        return size
+    call = piece.call
+    size += min(len(call.arguments.text), LONGEST) if call.arguments else 0
+    for place, result in enumerate(call.results):
+        taken, result.more = _cut(result.pieces, result.more, max(room - size, 0))
+        if place and (size + taken > room or place == PIECES):
+            call.more += len(call.results) - place
+            del call.results[place:]
+            break
+        size += taken
+    return size
 
 
 def tell(card: Card) -> None:

@@ -27,7 +27,7 @@ class Connection(H11Protocol):
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Take a piece of a request, and wait for the rest of its head."""
+        """Take a piece of a request, and wait for the rest of its head, or of a body that was answered before."""
         super().data_received(data)
         self._wait()
 
@@ -46,7 +46,8 @@ class Connection(H11Protocol):
         self.transport.close()
 
     def _wait(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
+        # After an answer the rest of a body may come, which nobody reads.
+        if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
             self._wait_no_more()
         elif self._waiting is None:
             self._waiting = self.loop.call_later(self.seconds, self.transport.close)

@@ -1,17 +1,18 @@
 """One span, as a person looks at it: what was said, and all that is known of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import Final, NamedTuple, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from spanglass.dashboard import genai
 from spanglass.dashboard.attributes import OF_EVENT, OF_LINK, Attribute, Group, groups, table, warnings
-from spanglass.dashboard.cards import EMBEDDED, Card, Said, dealt, last, messages, paired
+from spanglass.dashboard.cards import EMBEDDED, FRAME, ROOM, Card, Said, dealt, last, messages, paired
+from spanglass.dashboard.drawn import LONGEST
 from spanglass.dashboard.facts import Fact, Share, errors, parameters, shares, times, tracebacks, usage
 from spanglass.dashboard.snippet import snippet
 from spanglass.dashboard.texts import laid_out
@@ -26,6 +27,8 @@ from spanglass.reading.spans import times as start_and_end
 from spanglass.semconv import gen_ai as ai
 from spanglass.semconv import openinference as oi
 
+Row = TypeVar("Row")
+
 SHOWN: Final = 30
 """Messages of a conversation that are shown at first: the last ones, and all that came back."""
 MOST: Final = 400
@@ -33,6 +36,7 @@ MOST: Final = 400
 MOST_EVENTS: Final = 200
 MOST_TEXTS: Final = 50
 MOST_TOOLS: Final = 128
+MOST_PARAMETERS: Final = 200
 RAW: Final = 20_000
 """Characters of the raw span that are shown."""
 
@@ -99,7 +103,9 @@ class Detail:
     embedded_more: int
     vectors: tuple[int, int]
     parameters: list[Fact]
+    parameters_more: int
     tools: list[Tool]
+    tools_more: int
     usage: list[Fact]
     shares: list[Share]
     times: list[Fact]
@@ -122,9 +128,11 @@ class Detail:
 
 def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
     """Return what is shown of a span, which is one of the `spans` of its trace."""
-    cards = paired(dealt(messages(span)))
-    bring(cards, (other for other in spans if other is not span))
+    cards = _cards(span, spans)
     embedded = conversation.embedded(span)
+    asked, asked_more = _roomy(parameters(span), MOST_PARAMETERS, _texts_of)
+    tools, tools_more = _roomy([*map(_tool, conversation.tools(span) or genai.tools(span))], MOST_TOOLS, _texts_of)
+    events, events_more = _events(span)
     of = format_span_id(id_of(span)), format_trace_id(trace_of(span))
     return Detail(
         name=span.name,
@@ -144,18 +152,52 @@ def detail(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> Detail:
         embedded=[Said(said, f"{EMBEDDED}{number}", *of) for number, said in enumerate(embedded[:MOST_TEXTS])],
         embedded_more=max(0, len(embedded) - MOST_TEXTS),
         vectors=conversation.vectors(span),
-        parameters=parameters(span),
-        tools=[_tool(tool) for tool in islice(conversation.tools(span) or genai.tools(span), MOST_TOOLS)],
+        parameters=asked,
+        parameters_more=asked_more,
+        tools=tools,
+        tools_more=tools_more,
         usage=usage(span),
         shares=shares(span),
         times=times(span),
         groups=groups(span),
-        events=[_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))],
-        events_more=max(0, len(span.events) - MOST_EVENTS),
+        events=events,
+        events_more=events_more,
         links=[_link(span, number) for number in range(min(len(span.links), MOST_EVENTS))],
         raw=_raw(span),
         snippet=snippet(span, spans),
     )
+
+
+def _cards(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> list[Card]:
+    """Return the cards of the conversation, with the results that other spans of the trace have."""
+    cards = paired(dealt(messages(span)))
+    bring(cards, (other for other in spans if other is not span))
+    return cards
+
+
+def _events(span: ReadableSpan) -> tuple[list[Happening], int]:
+    """Return the first events, as many as a page has room for, and how many there are besides."""
+    told = [_event(span, number) for number in range(min(len(span.events), MOST_EVENTS))]
+    shown, more = _roomy(told, MOST_EVENTS, _attributes_of)
+    return shown, more + len(span.events) - len(told)
+
+
+def _roomy(rows: Sequence[Row], most: int, texts: Callable[[Row], Iterable[str]]) -> tuple[list[Row], int]:
+    """Return the first rows, as many as a page has room for, and how many there are besides."""
+    room = ROOM
+    for place, row in enumerate(rows[:most]):
+        room -= sum(FRAME + min(len(text), LONGEST) for text in texts(row))
+        if place and room < 0:
+            return [*rows[:place]], len(rows) - place
+    return [*rows[:most]], max(0, len(rows) - most)
+
+
+def _texts_of(row: Fact | Tool) -> Iterable[str]:
+    return row
+
+
+def _attributes_of(event: Happening) -> Iterable[str]:
+    return chain.from_iterable((row.name, row.value) for row in event.attributes)
 
 
 def _event(span: ReadableSpan, number: int) -> Happening:

@@ -98,6 +98,10 @@ ERROR: Final = (
 )
 
 
+MOST_MET: Final = 20
+"""Exceptions that are told beside the error; all of them are events."""
+
+
 def usage(span: ReadableSpan) -> list[Fact]:
     """Return the tokens, and what they cost or why that is not known."""
     counts = ((name, number(span, *names), note) for name, names, note in TOKENS)
@@ -161,7 +165,7 @@ def times(span: ReadableSpan) -> list[Fact]:
 
 def errors(span: ReadableSpan) -> list[Fact]:
     """Return what is known of the error of a span that failed, or of an exception that it met; else nothing."""
-    met = [event.attributes or {} for event in span.events if event.name == otel.EXCEPTION]
+    met = [event.attributes or {} for event in span.events if event.name == otel.EXCEPTION][:MOST_MET]
     if not failed(span) and not met:
         return []
     facts = [Fact("message", span.status.description)] if span.status.description else []
@@ -182,7 +186,7 @@ def errors(span: ReadableSpan) -> list[Fact]:
 def tracebacks(span: ReadableSpan) -> list[str]:
     """Return the tracebacks of the exceptions that the span met."""
     found = ((event.attributes or {}).get(otel.EXCEPTION_STACKTRACE) for event in span.events)
-    return [trace for trace in found if isinstance(trace, str) and trace]
+    return [trace for trace in found if isinstance(trace, str) and trace][:MOST_MET]
 
 
 def parameters(span: ReadableSpan) -> list[Fact]:

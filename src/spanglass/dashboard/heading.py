@@ -9,13 +9,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.export.summary import MOST_MODELS, summarize
 from spanglass.export.words import one_line
+from spanglass.reading.calls import calls
 from spanglass.reading.spans import (
     MODEL,
     SESSION,
     TOKENS_IN,
     TOKENS_OUT,
     is_attempt,
-    is_call,
     number,
     resource_text,
     text,
@@ -54,8 +54,8 @@ def heading(spans: Sequence[ReadableSpan], outermost: Sequence[ReadableSpan]) ->
     # An attempt comes before its call, which alone knows whether the last one will do.
     status = UNFINISHED if all(map(is_attempt, outermost)) else summary.status
     first = min(outermost, key=lambda span: (span.parent is not None, is_attempt(span)))
-    calls = [span for span in spans if is_call(span)]
-    models = dict.fromkeys(filter(None, (text(span, *MODEL) for span in calls)))
+    made = calls(spans)
+    models = dict.fromkeys(filter(None, (text(span, *MODEL) for span in made)))
     return Heading(
         name=one_line(first.name, LONGEST) or "(no name)",
         status=status,
@@ -66,7 +66,7 @@ def heading(spans: Sequence[ReadableSpan], outermost: Sequence[ReadableSpan]) ->
         session=_first(spans, lambda span: text(span, *SESSION)),
         user=_first(spans, lambda span: text(span, oi.USER_ID)),
         models=", ".join(one_line(model) for model in list(models)[:MOST_MODELS]) or None,
-        tokens=_tokens(calls),
+        tokens=_tokens(made),
         cost=summary.cost,
         partial=summary.partial,
     )
@@ -76,13 +76,13 @@ def _first(spans: Sequence[ReadableSpan], read: Callable[[ReadableSpan], str | N
     return next(filter(None, map(read, spans)), None)
 
 
-def _tokens(calls: Sequence[ReadableSpan]) -> str | None:
+def _tokens(made: Sequence[ReadableSpan]) -> str | None:
     """Return the tokens of all calls; where some are an estimate, a ~ says so."""
-    into = [count for span in calls if (count := number(span, *TOKENS_IN)) is not None]
-    out = [count for span in calls if (count := number(span, *TOKENS_OUT)) is not None]
+    into = [count for span in made if (count := number(span, *TOKENS_IN)) is not None]
+    out = [count for span in made if (count := number(span, *TOKENS_OUT)) is not None]
     guesses = [
         count
-        for span in calls
+        for span in made
         if number(span, *TOKENS_OUT) is None
         and (count := number(span, own.SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS)) is not None
     ]

@@ -12,7 +12,8 @@ from spanglass.dashboard.searching import Trace
 from spanglass.dashboard.store import Store
 from spanglass.export.notes import line
 from spanglass.export.summary import summarize
-from spanglass.reading.spans import FIRST_CHUNK, MODEL, NANOSECONDS, TOKENS_IN, TOKENS_OUT, is_call, number, text, times
+from spanglass.reading.calls import calls
+from spanglass.reading.spans import FIRST_CHUNK, MODEL, NANOSECONDS, TOKENS_IN, TOKENS_OUT, number, text, times
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import spanglass as own
 
@@ -74,18 +75,18 @@ class Lister:
 def listed(spans: Sequence[ReadableSpan], *, whole: bool = True) -> Listed:
     """Return what a row tells of a trace, from its spans in any order."""
     summary = summarize(spans)
-    calls = [span for span in spans if is_call(span)]
-    tokens_in, tokens_out = _sum(calls, *TOKENS_IN), _sum(calls, *TOKENS_OUT)
+    made = calls(spans)
+    tokens_in, tokens_out = _sum(made, *TOKENS_IN), _sum(made, *TOKENS_OUT)
     guessed = _sum(
-        [span for span in calls if number(span, *TOKENS_OUT) is None], own.SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS
+        [span for span in made if number(span, *TOKENS_OUT) is None], own.SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS
     )
     outermost = _outermost(spans)
     return Listed(
         status=summary.status,
         name=summary.name or line(outermost.name) or "(no name)",
         prompt=summary.prompt or _said(outermost),
-        model=_models(calls) or summary.model,
-        first_chunk=_first_chunk(calls),
+        model=_models(made) or summary.model,
+        first_chunk=_first_chunk(made),
         tokens_in=tokens_in,
         tokens_out=tokens_out if guessed is None else (tokens_out or 0) + guessed,
         estimated=guessed is not None,
@@ -108,22 +109,20 @@ def _said(span: ReadableSpan) -> str | None:
     return line(said) if said else None
 
 
-def _models(calls: Sequence[ReadableSpan]) -> str | None:
-    names = [*dict.fromkeys(line(name) for span in calls if (name := text(span, *MODEL)))]
+def _models(made: Sequence[ReadableSpan]) -> str | None:
+    names = [*dict.fromkeys(line(name) for span in made if (name := text(span, *MODEL)))]
     more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
     return ", ".join([*names[:NAMED], *more]) or None
 
 
-def _sum(calls: Sequence[ReadableSpan], *names: str) -> int | None:
-    told = [int(count) for span in calls if (count := number(span, *names)) is not None]
+def _sum(made: Sequence[ReadableSpan], *names: str) -> int | None:
+    told = [int(count) for span in made if (count := number(span, *names)) is not None]
     return sum(told) if told else None
 
 
-def _first_chunk(calls: Sequence[ReadableSpan]) -> float | None:
+def _first_chunk(made: Sequence[ReadableSpan]) -> float | None:
     """Return how long it took of the call whose first chunk came first."""
     told = [
-        (times(span)[0] / NANOSECONDS + wait, wait)
-        for span in calls
-        if (wait := number(span, *FIRST_CHUNK)) is not None
+        (times(span)[0] / NANOSECONDS + wait, wait) for span in made if (wait := number(span, *FIRST_CHUNK)) is not None
     ]
     return min(told)[1] if told else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 from opentelemetry.attributes import BoundedAttributes
@@ -14,6 +15,7 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope as Scope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
+from spanglass.dashboard.entry import Unkept
 from spanglass.export.otlp_json import REMOTE
 
 T = TypeVar("T")
@@ -27,7 +29,8 @@ MORE: Final = 0x80
 """The bit of a byte of a number after which more of it comes."""
 
 MOST: Final = 100_000
-"""Resources, scopes and spans of a request, with what else is beside them."""
+"""Resources, scopes and spans of a request, with what else is beside them, and events and links."""
+CROWDED: Final = f"no more than {MOST:,} spans, events and links are in a request"
 
 KINDS: Final = {kind.value + 1: kind for kind in SpanKind}
 CODES: Final = {code.value: code for code in StatusCode}
@@ -40,7 +43,8 @@ class TooMany(ValueError):  # noqa: N818 - what there is
 def parts(request: bytes) -> Iterator[Callable[[], ReadableSpan]]:
     """Yield what makes each span of an `ExportTraceServiceRequest`; ValueError for bytes that are none, or TooMany.
 
-    A span is decoded on its own, so that one that is malformed, or too deep, raises DecodeError and the others do not.
+    A span is decoded on its own, so that one that is malformed, or too deep, raises DecodeError and the others do not;
+    Unkept is raised by one that has too much in it.
     An id that is none is 0.
     """
     room = iter(range(MOST))
@@ -51,7 +55,7 @@ def parts(request: bytes) -> Iterator[Callable[[], ReadableSpan]]:
             within = _fields(scoped, room)
             scope = _Once(partial(_scope, within))
             for span in within.get(2, ()):
-                yield partial(_made, span, resource, scope)
+                yield partial(_made, span, resource, scope, room)
 
 
 class _Once(Generic[T]):
@@ -67,8 +71,12 @@ class _Once(Generic[T]):
         return self._made
 
 
-def _made(span: bytes, resource: _Once[Resource], scope: _Once[Scope]) -> ReadableSpan:
-    return _span(Span.FromString(span), resource(), scope())
+def _made(span: bytes, resource: _Once[Resource], scope: _Once[Scope], room: Iterator[int]) -> ReadableSpan:
+    said = Span.FromString(span)
+    within = len(said.events) + len(said.links)
+    if sum(1 for _ in islice(room, within)) < within:
+        raise Unkept(CROWDED)
+    return _span(said, resource(), scope())
 
 
 def _resource(fields: Fields) -> Resource:
@@ -92,10 +100,10 @@ def _fields(message: bytes, room: Iterator[int]) -> Fields:
     while at < end:
         tag, at = _varint(message, at)
         kind = tag & 7
+        if next(room, None) is None:
+            raise TooMany
         if kind == WITH_LENGTH:
             size, at = _varint(message, at)
-            if next(room, None) is None:
-                raise TooMany
             fields.setdefault(tag >> 3, []).append(message[at : at + size])
         elif kind == VARINT:
             size, at = 0, _varint(message, at)[1]

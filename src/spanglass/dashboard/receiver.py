@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Final, TypeVar
 
 import anyio
+from anyio import to_thread
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.sdk.trace import ReadableSpan
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -34,6 +34,8 @@ Parts = Iterator[Callable[[], ReadableSpan]]
 
 MOST_SPANS: Final = 20_000
 """Spans of a request: some seconds' work, in which others wait. The Collector sends 8,192 at once."""
+MOST_OBJECTS: Final = 100 * MOST_SPANS
+"""Of JSON, in which each costs a hundred times the memory of its two bytes."""
 TOGETHER: Final = 512
 """Spans that are kept at once."""
 TURN: Final = 5.0
@@ -49,6 +51,8 @@ AGAIN: Final = 2
 
 
 def _of_json(body: bytes) -> Parts:
+    if body.count(b"{") > MOST_OBJECTS:
+        raise protobuf.TooMany
     request = json.loads(body)
     if not OTHERS.isdisjoint(request):
         raise ValueError
@@ -78,6 +82,7 @@ class Receiver:
         self._store = store
         self._room = Room()
         self._turn = anyio.Lock()
+        self._thread = anyio.CapacityLimiter(1)  # of its own: pages that search have all others for seconds
         self._coming = 0
         self._paused_until = 0.0
         self._is_told = False
@@ -110,7 +115,7 @@ class Receiver:
         with _within(TURN, Refused(503, NO_ROOM, retry=1)):
             await self._turn.acquire()
         try:
-            return await run_in_threadpool(self._taken, kind, encoding, body)
+            return await to_thread.run_sync(self._taken, kind, encoding, body, limiter=self._thread)
         finally:
             self._turn.release()
 

@@ -17,6 +17,8 @@ SPARE: Final = 0.25
 PAGES: Final = 512
 """That are given back to the disk at once."""
 
+# Of a trace that came while the clock was ahead it is now that it came: else it would stay, and others leave before it.
+AHEAD: Final = "UPDATE traces SET arrived = ?1 WHERE arrived > ?1"
 OLDEST: Final = "SELECT trace, arrived, spans FROM traces ORDER BY arrived, trace LIMIT 2"
 FIRST_SPANS: Final = "SELECT id FROM spans WHERE trace = ? ORDER BY id LIMIT ?"
 # At 0 a trace is on its way out, and is the first to go on with, also after a crash.
@@ -44,6 +46,11 @@ def size(connection: sqlite3.Connection | sqlite3.Cursor) -> Size:
         for name in ("page_size", "page_count", "freelist_count")
     )
     return Size(page * count, page * (count - free))
+
+
+def set_right(cursor: sqlite3.Cursor, now: int) -> None:
+    """Have nothing have come later than now, in nanoseconds since the epoch."""
+    cursor.execute(AHEAD, (now,))
 
 
 def remove(cursor: sqlite3.Cursor, before: int, most: int | None) -> int:

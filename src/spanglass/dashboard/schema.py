@@ -106,6 +106,15 @@ def transaction(connection: sqlite3.Connection) -> Generator[sqlite3.Cursor]:
         yield connection.execute("BEGIN IMMEDIATE")
 
 
+def truncate(connection: sqlite3.Connection) -> None:
+    """Take over the log, and empty it where nobody reads from it just now: else those that write would wait, too."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(truncate)").fetchall()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
+
+
 def _is_ours(connection: sqlite3.Connection) -> bool:
     return _marks(connection) == (APPLICATION, VERSION)
 

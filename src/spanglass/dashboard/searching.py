@@ -2,13 +2,13 @@
 
 import sqlite3
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from spanglass.dashboard.filters import Condition, Filters, Place
-from spanglass.dashboard.store import Store, Unavailable
+from spanglass.dashboard.store import Store
 
 PATIENCE: Final = 2.0
 """Seconds that one page may look."""
@@ -71,27 +71,31 @@ class Clock:
 
 
 def search(store: Store, wanted: Filters, most: int, seconds: float) -> Found:
-    """Return the newest traces that fit, at most so many, as far as they were found in that time."""
+    """Return the newest traces that fit, at most so many, as far as they were found in that time.
+
+    Unavailable where the file cannot be read.
+    """
     clock = Clock(seconds)
-    connection = store.reader()
     found: list[Trace] = []
     place = wanted.before
-    try:
-        for trace, fits in _walked(connection, wanted, clock):
-            if fits and len(found) == most:
-                return Found(found, found[-1].place)
-            place, clock.moved = trace.place, True
-            found += [trace] * fits
-            if clock():
-                return Found(found, place, stopped=True)
-    except sqlite3.Error as error:
-        if not clock.over:
-            raise Unavailable(str(error)) from error
-        return Found(found, place if clock.moved else _following(connection, wanted), stopped=True)
+    with store.reading() as connection:
+        try:
+            with closing(_walked(connection, wanted, clock)) as walked:
+                for trace, fits in walked:
+                    if fits and len(found) == most:
+                        return Found(found, found[-1].place)
+                    place, clock.moved = trace.place, True
+                    found += [trace] * fits
+                    if clock():
+                        return Found(found, place, stopped=True)
+        except sqlite3.Error:
+            if not clock.over:
+                raise
+            return Found(found, place if clock.moved else _following(connection, wanted), stopped=True)
     return Found(found)
 
 
-def _walked(connection: sqlite3.Connection, wanted: Filters, clock: Clock) -> Iterator[tuple[Trace, bool]]:
+def _walked(connection: sqlite3.Connection, wanted: Filters, clock: Clock) -> Generator[tuple[Trace, bool]]:
     """Yield the traces of the window, and whether each has what is wanted."""
     cheap = _all(wanted.cheap)
     said = _all([Condition(SAID.format(sql=sql), values) for sql, values in wanted.texts])

@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 import weakref
-from contextlib import suppress
+from contextlib import closing, suppress
 from email.utils import formatdate
 from typing import Any, Final
 
@@ -44,13 +44,19 @@ class Server:
         self.url = url_of(access.host, self.port)
         self._app = application(store, access)
         self._ready = threading.Event()
+        self._failed: OSError | RuntimeError | None = None
         self._thread = threading.Thread(target=self._run, name="spanglass dashboard", daemon=True)
         _listening.add(self)
 
     def start(self) -> None:
-        """Serve in the background."""
+        """Serve in the background; OSError of one sentence where that cannot begin."""
         self._thread.start()
         self._ready.wait()
+        if self._failed is not None:
+            self._thread.join()
+            self.let_go()
+            message = f"The dashboard cannot be started ({self._failed}): have fewer files open, or other limits."
+            raise OSError(message)
 
     def wait(self) -> None:
         """Return when it has ended; a signal may come meanwhile."""
@@ -70,8 +76,15 @@ class Server:
             each.close()
 
     def _run(self) -> None:
-        with suppress_instrumentation(), trace.use_span(UNSEEN):
-            asyncio.run(self._serve())
+        with suppress_instrumentation(), trace.use_span(UNSEEN), closing(self._serve()) as serving:
+            try:
+                asyncio.run(serving)
+            except (OSError, RuntimeError) as error:  # no descriptors, or no threads
+                if self._ready.is_set():
+                    raise
+                self._failed = error
+            finally:
+                self._ready.set()
 
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()

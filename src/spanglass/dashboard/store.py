@@ -6,15 +6,15 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.dashboard.entry import Entry
-from spanglass.dashboard.retention import LOW, MAX_AGE, MAX_BYTES, Limits, remove, shrink, size
-from spanglass.dashboard.schema import WAL, connected, is_there, made, prepare, transaction
+from spanglass.dashboard.retention import LOW, MAX_AGE, MAX_BYTES, Limits, remove, set_right, shrink, size
+from spanglass.dashboard.schema import WAL, connected, is_there, made, prepare, transaction, truncate
 from spanglass.export.otlp_spans import SpanReader
 
 EVERY: Final = 2.0
@@ -93,9 +93,18 @@ class Store:
 
     def read(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows of a query; Unavailable where the file cannot be read."""
+        with self.reading() as connection:
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def reading(self) -> Generator[sqlite3.Connection]:
+        """Give this thread's connection, by which nothing is written; a store that is closed waits for the block.
+
+        Unavailable where the block raises an error of SQLite.
+        """
         reader = self._reader()
         with self._told(), reader.lock:
-            return reader.connection.execute(query, values).fetchall()
+            yield reader.connection
 
     def trace(self, trace: str, most: int) -> list[ReadableSpan]:
         """Return the spans of a trace by their start, at most so many."""
@@ -109,19 +118,17 @@ class Store:
         """Return one span by the ids of its trace and its own."""
         return next(iter(self._spans("SELECT line FROM spans WHERE trace = ? AND span = ?", (trace, span))), None)
 
-    def reader(self) -> sqlite3.Connection:
-        """Return this thread's connection, by which nothing is written; it is closed when the thread ends."""
-        return self._reader().connection
-
     def expire(self) -> int:
         """Have leave what is due to, and return how many spans that were; Unavailable where that is not possible now.
 
         Those that come are not held up: it is done in small steps, with pauses as long as the steps.
         """
         max_age, max_bytes = self._limits
-        before = 0 if max_age is None else time.time_ns() - int(max_age * 1e9)
-        with self._holding() as writer:
-            most = None if max_bytes is None or size(writer).all <= max_bytes else int(max_bytes * LOW)
+        now = time.time_ns()
+        before = 0 if max_age is None else now - int(max_age * 1e9)
+        with self._changing() as cursor:
+            set_right(cursor, now)
+            most = None if max_bytes is None or size(cursor).all <= max_bytes else int(max_bytes * LOW)
         left = sum(self._steps(lambda: self._remove(before, most)))
         for _ in self._steps(lambda: self._shrink(max_bytes)):
             pass
@@ -172,8 +179,8 @@ class Store:
     def _shrink(self, max_bytes: int | None) -> bool:
         with self._holding() as writer:
             shrunk = shrink(writer, max_bytes)
-            if self._log.exists() and self._log.stat().st_size > WAL:
-                writer.execute("PRAGMA wal_checkpoint(truncate)").fetchall()
+            if _bytes(self._log) > WAL:
+                truncate(writer)
             return shrunk
 
     def _spans(self, query: str, values: Sequence[object]) -> list[ReadableSpan]:
@@ -235,20 +242,27 @@ def spans_of(found: Iterable[str]) -> Iterator[ReadableSpan]:
 
 def _opened(path: Path) -> sqlite3.Connection:
     """Return the connection that writes."""
-    connection = connected(path)
+    with ExitStack() as opened:
+        try:
+            connection = opened.enter_context(closing(connected(path)))
+            if prepare(connection):
+                opened.pop_all()
+                return connection
+        except sqlite3.OperationalError as error:
+            message = f"{path} cannot be opened ({error}): try again, or choose another file to keep spans in."
+            raise OSError(message) from None
+        except sqlite3.DatabaseError:  # no file of SQLite
+            pass
+    message = f"{path} is not a file that this version of the dashboard has made: choose another to keep spans in."
+    raise ValueError(message)
+
+
+def _bytes(file: Path) -> int:
+    """Return the size of a file; 0 of one that is not there."""
     try:
-        ours = prepare(connection)
-    except sqlite3.OperationalError as error:
-        connection.close()
-        message = f"{path} cannot be opened ({error}): try again, or choose another file to keep spans in."
-        raise OSError(message) from None
-    except sqlite3.DatabaseError:  # no file of SQLite
-        ours = False
-    if not ours:
-        connection.close()
-        message = f"{path} is not a file that this version of the dashboard has made: choose another to keep spans in."
-        raise ValueError(message)
-    return connection
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _is_added(cursor: sqlite3.Cursor, entry: Entry) -> bool:

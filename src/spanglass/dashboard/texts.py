@@ -21,14 +21,29 @@ UNSEEN: Final = re.compile(
 """What a browser obeys or does not show. Joiners are not of them: Persian, Hindi and emoji are written with those."""
 
 
+RUN: Final = re.compile(f"{UNSEEN.pattern}+")
+FRAMED: Final = 50
+"""Runs of them that have a frame of their own: of a text that is full of them the page would be many times as long."""
+
+
 def visible(text: object) -> Markup:
     """Return a text as it stands in a page: escaped, and what would not be seen spelled out by its code point."""
     safe = str(escape(str(text)))
-    return Markup(safe if safe.isascii() and safe.isprintable() else UNSEEN.sub(_spelled, safe))  # noqa: S704 - escaped
+    if safe.isascii() and safe.isprintable():
+        return Markup(safe)  # noqa: S704 - escaped
+    return Markup(RUN.sub(_bracketed, RUN.sub(_framed, safe, count=FRAMED)))  # noqa: S704 - the same
+
+
+def _framed(found: re.Match[str]) -> str:
+    return f'<span class="control">{_spelled(found)}</span>'
+
+
+def _bracketed(found: re.Match[str]) -> str:
+    return f"[{_spelled(found)}]"
 
 
 def _spelled(found: re.Match[str]) -> str:
-    return f'<span class="control">U+{ord(found[0]):04X}</span>'
+    return " ".join(f"U+{ord(char):04X}" for char in found[0])
 
 
 TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]|[^\s{}\[\],:"]+')

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spanglass.dashboard.cards import Card, last, messages
+from spanglass.dashboard.cards import Card, last, messages, size
 from spanglass.dashboard.drawing import page
 from spanglass.dashboard.facts import Fact, errors
 from spanglass.dashboard.store import Store, spans_of
@@ -21,6 +21,7 @@ from spanglass.dashboard.threads import Threads
 from spanglass.dashboard.values import bring
 from spanglass.export.notes import id_of, parent_of, status_of, text_of
 from spanglass.export.prices import cost
+from spanglass.reading.calls import calls
 from spanglass.reading.conversation import vectors
 from spanglass.reading.spans import (
     FIRST_CHUNK,
@@ -47,6 +48,8 @@ CARDS: Final = 12
 """Messages that are shown of a call that adds more of them: the last ones."""
 ROOM: Final = 100_000
 """Characters of the texts that are shown of a call, unless it is one long text."""
+PAGE: Final = 1_000_000
+"""Characters of the texts of all calls; of each of those before the newest ones the last message is shown at least."""
 BEFORE: Final = re.compile(r"(\d{1,19})-(\d{1,18})")
 
 # The spans of its traces, but for those of other sessions in them.
@@ -132,7 +135,7 @@ def _before(query: Mapping[str, str]) -> tuple[int, int]:
 def read(store: Store, name: str, before: tuple[int, int]) -> tuple[list[ReadableSpan], str | None]:
     """Return the spans that a page is made of, by their start, and what names those before them, if there are any."""
     found: list[ReadableSpan] = []
-    calls = size = 0
+    count = length = 0
     place = before
     # The lines one by one, since most of them may not be needed, and sorting would read them all.
     for row in store.read(NEWEST, (name, name, *before, SPANS)):
@@ -142,11 +145,11 @@ def read(store: Store, name: str, before: tuple[int, int]) -> tuple[list[Readabl
             continue  # it has been too old for the file since
         (line,) = lines
         (span,) = spans_of([line])
-        size += len(line)
-        if found and (size > SIZE or (calls == CALLS and is_call(span))):
+        length += len(line)
+        if found and (length > SIZE or (count == CALLS and is_call(span))):
             return found[::-1], f"{place[0]}-{place[1]}"
         found.append(span)
-        calls += is_call(span)
+        count += is_call(span)
         place = (start, identity)
     return found[::-1], f"{place[0]}-{place[1]}" if len(found) == SPANS else None
 
@@ -155,10 +158,14 @@ def _turns(spans: Sequence[ReadableSpan]) -> Iterator[Turn]:
     """Yield the calls with what each of them adds."""
     around = {id_of(span): span for span in spans}
     threads = Threads()
-    made = [(span, threads.add(span, messages(span))) for span in spans if is_call(span) and not is_attempt(span)]
+    made = [(span, threads.add(span, messages(span))) for span in calls(spans) if not is_attempt(span)]
     bring([card for _, added in made for card in added.cards], spans)
-    for span, added in made:
-        cards = last(added.cards, CARDS, ROOM)
+    shown: list[list[Card]] = []
+    room = PAGE
+    for _, added in reversed(made):
+        shown.append(last(added.cards, CARDS, min(ROOM, max(room, 0))))
+        room -= size(shown[-1])
+    for (span, added), cards in zip(made, reversed(shown), strict=True):
         hidden = len(added.cards) - len(cards)
         yield _turn(span, _agent(span, around), added.thread.number, added.before, hidden, cards)
 
