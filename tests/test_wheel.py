@@ -12,7 +12,7 @@ SOURCE: Final = ROOT / "src"
 
 def test_the_wheel(tmp_path: Path) -> None:
     """A wheel has every file of the package, the dashboard's pages, styles and script among them."""
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", tmp_path]
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)  # noqa: S603 - builds this project
     (wheel,) = tmp_path.glob("*.whl")
     with ZipFile(wheel) as opened:
