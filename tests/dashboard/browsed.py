@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import browsing
+from browser import started
 from playwright.sync_api import Browser
 
 pytest_plugins = ["servers"]
@@ -13,7 +13,5 @@ pytest_plugins = ["servers"]
 @pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
     """Give the browser, which takes longer to start than a page to be tried."""
-    with browsing(chromium) as page:
-        browser = page.context.browser
-        assert browser is not None
+    with started(chromium) as browser:
         yield browser

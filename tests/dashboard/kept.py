@@ -4,7 +4,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from spanglass.dashboard.entry import Entry, entry
-from spanglass.semconv.openinference import SESSION_ID
+from spanglass.semconv.openinference import LLM_MODEL_NAME, OPENINFERENCE_SPAN_KIND, SESSION_ID
 
 
 def ended(trace: int, span: int, session: str | None = None, text: str = "") -> ReadableSpan:
@@ -16,6 +16,20 @@ def ended(trace: int, span: int, session: str | None = None, text: str = "") -> 
         start_time=span,
         end_time=span + 1,
     )
+
+
+def asking(first: int, count: int = 1) -> list[ReadableSpan]:
+    """Return calls from a number on, each of a trace of its own, of which each asks another model: `model-NUMBER`."""
+    return [
+        ReadableSpan(
+            "ChatCompletion",
+            SpanContext(number, number, is_remote=False),
+            attributes={OPENINFERENCE_SPAN_KIND: "LLM", LLM_MODEL_NAME: f"model-{number}"},
+            start_time=number,
+            end_time=number,
+        )
+        for number in range(first, first + count)
+    ]
 
 
 def entries(*spans: ReadableSpan) -> list[Entry]:

@@ -51,3 +51,9 @@ class Dashboard(NamedTuple):
         assert exporter.export(spans) is SpanExportResult.SUCCESS
 
         exporter.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
+
+
+def page_at(url: str) -> str:
+    """Return what a browser gets at a URL."""
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - our own server's address
+        return str(response.read().decode())

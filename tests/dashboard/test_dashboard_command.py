@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
+from kept import asking
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.trace import SpanContext
 from processes import free_ports, wait_until
+from serving import page_at
 
 from spanglass import spans_to_jsonl
 
@@ -80,32 +81,12 @@ def ran(tmp_path: Path, *arguments: object, **more: str) -> tuple[int, str, str]
     return done.returncode, done.stdout, done.stderr
 
 
-def made(first: int, count: int = 1) -> list[ReadableSpan]:
-    """Return calls, each of a trace of its own, of which each asks another model."""
-    return [
-        ReadableSpan(
-            "ChatCompletion",
-            SpanContext(number, number, is_remote=False),
-            attributes={"openinference.span.kind": "LLM", "llm.model_name": f"model-{number}"},
-            start_time=number,
-            end_time=number,
-        )
-        for number in range(first, first + count)
-    ]
-
-
 def send(url: str, spans: list[ReadableSpan], **headers: str) -> bool:
     """Send spans as any program does, and tell whether they were taken."""
     exporter = OTLPSpanExporter(f"{url}/v1/traces", headers=headers)
     taken = exporter.export(spans) is SpanExportResult.SUCCESS
     exporter.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
     return taken
-
-
-def page(url: str) -> str:
-    """Return the page at a URL."""
-    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - our own server's address
-        return str(response.read().decode())
 
 
 def told(url: str) -> list[str]:
@@ -125,10 +106,10 @@ def test_from_start_to_end(tmp_path: Path, number: int, end: tuple[int, str, str
     """It says where it is, what sends there and which file keeps it; a signal ends it, and the next has all of it."""
     file = tmp_path / ".local/share/spanglass/traces.db"
     with running(tmp_path) as first:
-        taken = send(first.url, made(1))
+        taken = send(first.url, asking(1))
         ended = first.ended(number)
     with running(tmp_path) as second:
-        shown = "model-1" in page(second.url)
+        shown = "model-1" in page_at(second.url)
 
     assert (first.said, taken, ended, shown) == ([*told(first.url), f"It keeps them in {file}."], True, end, True)
     assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
@@ -151,11 +132,11 @@ def test_another_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["saved.jsonl", "saved.jsonl.gz"])
 def test_a_saved_file(tmp_path: Path, name: str) -> None:
     """The spans of a file are shown, with those that are sent meanwhile; in the end nothing of them is left."""
-    text = spans_to_jsonl([*made(1, 1200), ReadableSpan("without ids")]).encode()
+    text = spans_to_jsonl([*asking(1, 1200), ReadableSpan("without ids")]).encode()
     (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
     with running(tmp_path, tmp_path / name) as shown:
-        taken = send(shown.url, made(2000))
-        listed = page(shown.url)
+        taken = send(shown.url, asking(2000))
+        listed = page_at(shown.url)
         ended = shown.ended(signal.SIGTERM)
 
     assert (shown.said, taken, ended) == (
@@ -170,7 +151,7 @@ def test_a_saved_file(tmp_path: Path, name: str) -> None:
 def test_a_file_that_is_wrong_in_its_midst(tmp_path: Path) -> None:
     """What stands before the first line that is no OTLP/JSON is shown, and one sentence says which line it is."""
     file = tmp_path / "saved.jsonl"
-    file.write_text(f"{spans_to_jsonl(made(1, 1200))}no JSON\n", "utf-8")
+    file.write_text(f"{spans_to_jsonl(asking(1, 1200))}no JSON\n", "utf-8")
     with running(tmp_path, file) as shown:
         ended = shown.ended(signal.SIGTERM)
     why = (
@@ -190,7 +171,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     with running(tmp_path) as other:
         port = int(other.url.rpartition(":")[2])
         taken = ran(tmp_path, "--port", port)
-        answers = page(f"{other.url}/health")
+        answers = page_at(f"{other.url}/health")
     why = (
         "give a file that has one request in each line, as configure(file=) and the Collector's file exporter write it."
     )
@@ -270,8 +251,8 @@ def test_a_file_or_another(tmp_path: Path) -> None:
 def test_how_long_and_how_much(tmp_path: Path) -> None:
     """A trace leaves the file when its age is past."""
     with running(tmp_path, "--max-age=0.1s", "--max-size=20MB") as running_:
-        taken = send(running_.url, made(1))
-        wait_until(lambda: "model-1" not in page(running_.url), "a trace that has left", seconds=30)
+        taken = send(running_.url, asking(1))
+        wait_until(lambda: "model-1" not in page_at(running_.url), "a trace that has left", seconds=30)
 
     assert taken
 
@@ -282,9 +263,9 @@ def test_a_token(tmp_path: Path, way: str) -> None:
     by_option, variable = (["--token=secret"], "") if way == "option" else ([], "secret")
     with running(tmp_path, *by_option, SPANGLASS_DASHBOARD_TOKEN=variable) as shown:
         with pytest.raises(urllib.request.HTTPError) as refused:
-            page(shown.url)
+            page_at(shown.url)
         refused.value.close()
-        taken = send(shown.url, made(1), authorization="Bearer secret")
+        taken = send(shown.url, asking(1), authorization="Bearer secret")
 
     assert (refused.value.code, taken, shown.said[:2]) == (
         401,
@@ -307,9 +288,9 @@ def test_where_it_listens(tmp_path: Path, options: tuple[str, ...], reached: boo
         with socket.socket() as other:
             connected = other.connect_ex(("127.0.0.2", port)) == 0
         entrance = shown.said[0].split()[4]
-        taken = send(shown.url, made(1))
+        taken = send(shown.url, asking(1))
         token = entrance.partition("/?token=")[2]
-        taken_with_it = send(shown.url, made(1), authorization=f"Bearer {token}")
+        taken_with_it = send(shown.url, asking(1), authorization=f"Bearer {token}")
 
     assert (reached, reached, not reached, True, True) == (
         connected,
@@ -354,7 +335,7 @@ def test_the_first_page(tmp_path: Path) -> None:
     """The first page takes less than 5 s of a processor, also where Python has compiled nothing of it yet."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with running(tmp_path, PYTHONPYCACHEPREFIX=str(tmp_path / "compiled")) as shown:
-        page(shown.url)
+        page_at(shown.url)
         shown.ended(signal.SIGTERM)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
 

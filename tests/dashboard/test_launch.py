@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from browser import browsing
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanContext
+from kept import asking
 from processes import wait_until
+from serving import page_at
 
 from spanglass import active_session, launch_app, spans_to_jsonl, to_dataframe
 from spanglass.testing import OpenAIServer
@@ -35,26 +35,6 @@ NO_SPANS = (
 )
 
 
-def made(count: int) -> list[ReadableSpan]:
-    """Return calls, each of a trace of its own, of which each asks another model."""
-    return [
-        ReadableSpan(
-            "ChatCompletion",
-            SpanContext(number, number, is_remote=False),
-            attributes={"openinference.span.kind": "LLM", "llm.model_name": f"model-{number}"},
-            start_time=number,
-            end_time=number,
-        )
-        for number in range(1, count + 1)
-    ]
-
-
-def asked(url: str) -> str:
-    """Return the page at a URL."""
-    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - our own server's address
-        return str(response.read().decode())
-
-
 @pytest.fixture(autouse=True)
 def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test a data directory of its own, and end what it has left running."""
@@ -68,7 +48,7 @@ def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def of_path(path: Path) -> Path:
     """Return the path of a file that has ten spans."""
     file = path / "saved.jsonl"
-    file.write_text(spans_to_jsonl(made(10)), "utf-8")
+    file.write_text(spans_to_jsonl(asking(1, 10)), "utf-8")
     return file
 
 
@@ -77,9 +57,9 @@ def of_path(path: Path) -> Path:
     [
         of_path,
         lambda path: str(of_path(path)),
-        lambda _: made(10),
-        lambda _: iter(made(10)),
-        lambda _: to_dataframe(made(10)),
+        lambda _: asking(1, 10),
+        lambda _: iter(asking(1, 10)),
+        lambda _: to_dataframe(asking(1, 10)),
     ],
     ids=["path", "text", "list", "iterator", "frame"],
 )
@@ -87,7 +67,7 @@ def test_a_trace_is_shown(tmp_path: Path, source: Any) -> None:
     """What is given as `trace=`, a file, spans or a table of them, is there, and nothing of it stays on the disk."""
     with launch_app(source(tmp_path), port=0) as session:
         session.loaded()
-        page = asked(session.url)
+        page = page_at(session.url)
         count = session.count()
 
     assert (count, "model-7" in page, (tmp_path / "data").exists()) == (10, True, False)
@@ -140,10 +120,10 @@ def test_what_is_no_trace(given: Any, error: type[Exception], why: str) -> None:
 def test_one_at_a_time() -> None:
     """A second start, as of a notebook's cell, ends the first and has its port; what runs is the active session."""
     states = [active_session()]
-    first = launch_app(made(1), port=0)
+    first = launch_app(asking(1, 1), port=0)
     port = int(first.url.rpartition(":")[2])
     states.append(active_session())
-    second = launch_app(made(2), port=port)
+    second = launch_app(asking(1, 2), port=port)
     states.append(active_session())
     shown = (repr(first), repr(second), second.url, second.count())
     second.end()
@@ -183,8 +163,8 @@ def test_in_a_running_loop() -> None:
     """It starts in a coroutine, as in a notebook's cell, and answers while that waits."""
 
     async def cell() -> str:
-        with launch_app(made(3), port=0) as session:
-            return await asyncio.to_thread(asked, session.url)
+        with launch_app(asking(1, 3), port=0) as session:
+            return await asyncio.to_thread(page_at, session.url)
 
     assert "model-3" in asyncio.run(cell())
 
@@ -313,7 +293,7 @@ def slow_file(path: Path, tail: bytes) -> Iterator[tuple[Path, threading.Event]]
 
     def write() -> None:
         with suppress(BrokenPipeError), pipe.open("wb") as file:
-            file.write(spans_to_jsonl(made(1100)).encode())
+            file.write(spans_to_jsonl(asking(1, 1100)).encode())
             file.flush()
             go_on.wait(30)
             file.write(tail)
@@ -333,11 +313,11 @@ def loading() -> list[threading.Thread]:
 def test_a_large_file_is_loaded_meanwhile(tmp_path: Path) -> None:
     """Of a large file the first spans are shown while the rest is still being read."""
     with (
-        slow_file(tmp_path, spans_to_jsonl(made(1200)[1100:]).encode()) as (file, go_on),
+        slow_file(tmp_path, spans_to_jsonl(asking(1, 1200)[1100:]).encode()) as (file, go_on),
         launch_app(file, port=0) as session,
     ):
         wait_until(lambda: session.count() == 1000, "two batches", seconds=30)
-        page = asked(session.url)
+        page = page_at(session.url)
         go_on.set()
         session.loaded()
         count = session.count()
@@ -399,7 +379,7 @@ def test_in_a_frame(chromium: Path) -> None:
     frame = b"<title>Notebook</title><iframe src='%s' width='100%%' height='800'></iframe>"
     said: list[str] = []
     with (
-        launch_app(made(3), port=0) as session,
+        launch_app(asking(1, 3), port=0) as session,
         framing(frame % session.url.encode()) as outer,
         browsing(chromium) as page,
     ):

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from browser import FLAGS
+from browser import started
 from openai import OpenAI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from serving import Dashboard
 
 from spanglass.dashboard.safety import Access
@@ -53,11 +53,8 @@ def site() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
     """Give a browser for which the name of somebody else leads to this machine."""
-    with sync_playwright() as playwright:
-        rule = f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, rule])
+    with started(chromium, f"--host-resolver-rules=MAP {EVIL} 127.0.0.1") as browser:
         yield browser
-        browser.close()
 
 
 @contextmanager

@@ -247,7 +247,10 @@ response = client.chat.completions.create(
                 {
                     "id": "call_1",
                     "type": "function",
-                    "function": {"name": None, "arguments": None},
+                    "function": {
+                        "name": "…",  # not recorded
+                        "arguments": "…",  # not recorded
+                    },
                 },
             ],
         },
@@ -330,6 +333,46 @@ def test_what_was_hidden(
     (span,) = captured.spans
 
     assert call == (snippet(kept(span)) or "").split("\n\n", 2)[2]
+
+
+HIDDEN_RESPONSES: dict[str, str] = {
+    "OPENINFERENCE_HIDE_INPUTS": """\
+response = client.responses.create(
+    model="m",
+    input="…",  # not recorded
+    temperature=0.5,
+)
+print(response)
+""",
+    "OPENINFERENCE_HIDE_INPUT_TEXT": """\
+response = client.responses.create(
+    model="m",
+    input=[
+        {
+            "role": "system",
+            "content": "__REDACTED__",  # hidden when it was recorded
+        },
+        {
+            "role": "user",
+            "content": "__REDACTED__",  # hidden when it was recorded
+        },
+    ],
+    temperature=0.5,
+)
+print(response)
+""",
+}
+
+
+@pytest.mark.parametrize("variable", HIDDEN_RESPONSES)
+def test_what_was_hidden_of_a_response(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """So it is by the other API, where an input is not needed by every call, but by this one."""
+    monkeypatch.setenv(variable, "true")
+    with captured_spans() as captured, OpenAI(base_url=server.base_url, api_key="test") as client:
+        client.responses.create(model="m", input="Hi", instructions="Be short.", temperature=0.5)
+    (span,) = captured.spans
+
+    assert HIDDEN_RESPONSES[variable] == (snippet(kept(span)) or "").split("\n\n", 2)[2]
 
 
 def test_the_methods_take_what_the_sdk_says() -> None:

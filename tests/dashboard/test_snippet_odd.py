@@ -2,6 +2,7 @@
 
 import ast
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,7 +55,13 @@ ODD = (
         "\n#",
         "",
     ),
-    *("__REDACTED__", f"… [cut: 9 bytes, {SHA}]", f"[image/png: 9 bytes, {SHA}]", f"[a\nb/c: 9 bytes, {SHA}]"),
+    *(
+        "__REDACTED__",
+        f"… [cut: 9 bytes, {SHA}]",
+        f"[image/png: 9 bytes, {SHA}]",
+        f"[a\nb/c: 9 bytes, {SHA}]",
+        f"[image/png: {'9' * 5000} bytes, {SHA}]",
+    ),
     *("data:image/png;base64," + "A" * 3000, "data:,\n" + "x" * 3000, "data:a\nimport os/b;base64," + "A" * 3000),
     *("A" * 3000, "a " * 3000, "x\n" * 300, " " * 300, "'" * 200, '"' * 200, "\\" * 200, "\n" * 200, "\udcff" * 90),
     *("\n  # \"\"\" '''\nimport os\nos.abort()\n", "[mime\n: 1", "lambda: 0", "${x}", "'); import os; os.abort() #"),
@@ -132,16 +139,22 @@ BIG: tuple[Any, ...] = (
     json.loads('{"a":' * 500 + "1" + "}" * 500),
     ["data:image/png;base64," + "A" * 9_000_000],
     ["\\" * 19_000] * 500,
+    ["\n" * 19_000] * 9,
+    [f"[image/png: 9 bytes, {SHA}]"] * 30_000,
+    [f"[{'a' * 1_000_000}: 9 bytes, {SHA}]"],
+    json.loads("[" * 39 + ",".join(['{"a":[1]}'] * 20_000) + "]" * 39),
 )
 
 
 @pytest.mark.parametrize("big", BIG, ids=range(len(BIG)))
 def test_it_is_no_longer_than_can_be_read(tracer: Tracer, big: Any) -> None:
-    """However much was sent, the program is valid, short, and says what is left out."""
+    """However much was sent, the program is valid, short, made within seconds, and says what is left out."""
+    begun = time.process_time()
     program = snippet(told(tracer, "ChatCompletion", json.dumps({"model": "m", "messages": [], "stop": big}))) or ""
+    took = time.process_time() - begun
     ast.parse(program)
 
-    assert (True, True) == (len(program) < 1_500_000, "left out here" in program)
+    assert (True, True, True) == (len(program) < 1_500_000, "left out here" in program, took < 10)
 
 
 NO_BODIES = (
@@ -209,6 +222,10 @@ PLACES: tuple[tuple[dict[str, Any], str], ...] = (
             "AzureOpenAI(azure_endpoint='https://evil.example', api_version='v', azure_deployment='d', "
             "api_key=os.environ['OTHER_API_KEY'])"
         ),
+    ),
+    (
+        {"url.full": "http://localhost:8080/gateway/openai/deployments/d/chat/completions?api-version=v"},
+        "AzureOpenAI(azure_endpoint='http://localhost:8080/gateway', api_version='v', azure_deployment='d')",
     ),
     (
         {"url.full": "https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1/chat/completions"},

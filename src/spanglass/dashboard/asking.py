@@ -8,7 +8,7 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.dashboard import genai
-from spanglass.dashboard.literals import Comment
+from spanglass.dashboard.literals import NEEDED, Comment
 from spanglass.endpoints.shapes import items, text
 from spanglass.plain import fields
 from spanglass.reading import conversation
@@ -117,8 +117,7 @@ def _chat(message: Message) -> Any:
     made |= {name: getattr(message, name) for name in ("name", "tool_call_id", "refusal") if getattr(message, name)}
     if message.tool_calls:
         made["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
+            {"id": call.id, "type": "function", "function": _function(call)} for call in message.tool_calls
         ]
     if message.function_name:
         made["function_call"] = {"name": message.function_name, "arguments": message.function_arguments}
@@ -132,13 +131,18 @@ def _items(message: Message) -> list[Any]:
         said = message.content or "".join(part.text or "" for part in message.parts or ())
         return [{"type": "function_call_output", "call_id": message.tool_call_id, "output": said}]
     calls = [
-        {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+        {"type": "function_call", "call_id": call.id, **_function(call)}
         for call in message.tool_calls or ()
         if call.hosted is None
     ]
     rows = {**RESPONSES, "text": _said_back} if message.role == "assistant" else RESPONSES
     content = [_part(part, rows) for part in message.parts or ()] or message.content
     return [*([{"role": message.role or "user", "content": content}] if content else ()), *calls]
+
+
+def _function(call: ToolCall) -> Body:
+    named = {"name": call.name, "arguments": call.arguments}
+    return {name: NEEDED if value is None else value for name, value in named.items()}
 
 
 Rows = Mapping[str, Callable[[Part], Body]]

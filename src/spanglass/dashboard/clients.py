@@ -67,17 +67,18 @@ def client_of(span: ReadableSpan, near: Iterable[ReadableSpan], path: str, model
     name = urlsplit(base).hostname or ""
     if name == USUAL:
         return Client("OpenAI", {})
-    if _is_azure(span, name) and "/openai/v1" not in base:
+    if _is_azure(span, name, base) and "/openai/v1" not in base:
         return _azure(base, query, model)
     return _other(base, name, guess=url is None)
 
 
 def _azure(base: str, query: str, model: Any) -> Client:
     parts = urlsplit(base)
-    arguments: dict[str, Any] = {"azure_endpoint": f"{parts.scheme}://{parts.netloc}"}
+    path, _, deployed = parts.path.partition(DEPLOYMENTS)
+    arguments: dict[str, Any] = {"azure_endpoint": f"{parts.scheme}://{parts.netloc}{path.removesuffix('/openai')}"}
     versions = parse_qs(query).get("api-version")
     arguments["api_version"] = versions[0] if versions else Told(VERSION, "which one it was is not recorded")
-    deployment = unquote(parts.path.partition(DEPLOYMENTS)[2].strip("/"))
+    deployment = unquote(deployed.strip("/"))
     if deployment and deployment != model:
         arguments["azure_deployment"] = deployment
     key = _key(parts.hostname or "")
@@ -117,6 +118,6 @@ def _origin(host: str, port: int | None) -> str:
     return f"{scheme}://{shown}" if port in {None, 443, 80} else f"{scheme}://{shown}:{port}"
 
 
-def _is_azure(span: ReadableSpan, name: str) -> bool:
+def _is_azure(span: ReadableSpan, name: str, base: str) -> bool:
     told = text(span, oi.LLM_PROVIDER, ai.GEN_AI_PROVIDER_NAME) or ""
-    return provider_of(name) == "azure" or told.startswith("azure")
+    return provider_of(name) == "azure" or told.startswith("azure") or DEPLOYMENTS in base

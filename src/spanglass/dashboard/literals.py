@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +14,9 @@ WIDTH: Final = 88
 NARROWEST: Final = 24
 STEP: Final = 4
 MOST: Final = 200_000
-"""Characters of all texts together, and so many more as there are values, times eight."""
+"""Characters of all texts together, of which each value, and each line of a text, takes some more: its indentation."""
+BESIDE: Final = 8
+"""Characters that stand beside a value: what it is quoted and separated by."""
 LONGEST: Final = 20_000
 """Characters of one text."""
 LONGEST_NAME: Final = 200
@@ -22,7 +25,9 @@ MEDIUM: Final = 2_000
 DEEPEST: Final = 40
 
 _is_cut = re.compile(r"… \[cut: \d+ bytes, sha256 [0-9a-f]{64}\]\Z").search
-_is_left_out = re.compile(r"\[([\w.+-]+(?:/[\w.+-]+)?): (\d+) bytes, sha256 [0-9a-f]{64}\]", re.ASCII).fullmatch
+_is_left_out = re.compile(
+    r"\[([\w.+-]{1,64}(?:/[\w.+-]{1,64})?): (\d{1,20}) bytes, sha256 [0-9a-f]{64}\]", re.ASCII
+).fullmatch
 _is_data = re.compile(r"data:([\w.+-]{1,64}/[\w.+-]{1,64})?[^,\s]{0,100},", re.ASCII).match
 _is_base64 = re.compile(rf"[A-Za-z0-9+/_-]{{{MEDIUM},}}={{0,2}}").fullmatch
 _has_blank = re.compile(r"\s").search
@@ -34,6 +39,9 @@ class Told(NamedTuple):
 
     value: Any
     comment: str
+
+
+NEEDED: Final = Told("…", "not recorded")
 
 
 class Named(NamedTuple):
@@ -54,12 +62,13 @@ class Shown:
     def __init__(self) -> None:
         self.constants: dict[str, str] = {}
         self._left = MOST
+        self._named = Counter[str]()
 
     def of(self, value: Any, depth: int = 0) -> Any:
         """Return the value, or as much of it as is shown, with comments on what is not it."""
-        self._left -= 8
+        self._left -= BESIDE + STEP * depth
         if isinstance(value, str):
-            return self._text(value)
+            return self._text(value, BESIDE + STEP * depth)
         if not isinstance(value, dict | list):
             return value
         if depth > DEEPEST:
@@ -85,7 +94,7 @@ class Shown:
             made[name] = self.of(value, depth + 1)
         return made
 
-    def _text(self, text: str) -> Any:
+    def _text(self, text: str, beside: int) -> Any:
         left_out = _is_left_out(text)
         if left_out is not None:
             return self._constant(
@@ -96,7 +105,7 @@ class Shown:
             mime = (data[1] if data is not None else None) or "data"
             return self._constant(mime, f"{mime}, {len(text):,} characters, left out here")
         most = max(0, min(LONGEST, self._left))
-        self._left -= min(len(text), most)
+        self._left -= min(len(text), most) + beside * text.count("\n", 0, most)
         if len(text) > most:
             return Told(text[:most], f"{len(text) - most:,} more characters are left out here")
         if REDACTED in text:
@@ -105,7 +114,8 @@ class Shown:
 
     def _constant(self, mime: str, comment: str) -> Named:
         kind = KINDS.get(mime.partition("/")[0], "FILE")
-        name = f"{kind}_{sum(each.startswith(kind) for each in self.constants) + 1}"
+        self._named[kind] += 1
+        name = f"{kind}_{self._named[kind]}"
         self.constants[name] = comment
         return Named(name)
 

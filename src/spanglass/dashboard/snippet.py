@@ -7,13 +7,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.dashboard.asking import body_of, told_of
 from spanglass.dashboard.clients import Client, client_of
-from spanglass.dashboard.literals import STEP, WIDTH, Named, Shown, Told, laid_out
+from spanglass.dashboard.literals import NEEDED, STEP, WIDTH, Named, Shown, laid_out
 from spanglass.dashboard.methods import CHAT, COMPLETION, METHODS, RESPONSE, Method
 from spanglass.reading.spans import endpoint_of, is_attempt, is_call, is_ours, text
 from spanglass.semconv import gen_ai as ai
 from spanglass.semconv import openinference as oi
 
-NEEDED: Final = Told("…", "not recorded")
 OPENAI: Final = ("openai", "azure")
 """How the names begin of whom the SDK is for; other APIs are asked by SDKs of their own."""
 
@@ -28,15 +27,16 @@ def snippet(span: ReadableSpan, near: Iterable[ReadableSpan] = ()) -> str | None
     method = _method(span, body or {})
     if method is None:
         return None
+    whole = body is not None and not ("messages" in body and method.path.startswith(RESPONSE.path))  # else told anew
     if body is None:
         said = {name: value for name, value in method.said(span).items() if value}
         if not said and not is_ours(span):
             return None
         body = {**{name: value for name, value in told_of(span).items() if name in method.takes}, **said}
-    elif "messages" in body and method.path.startswith(RESPONSE.path):  # told anew
+    elif not whole:
         body = {**{name: body[name] for name in body if name != "messages"}, **method.said(span)}
     shown = Shown()
-    body = shown.of({**_needed(span, method, body), **body})
+    body = shown.of({**_needed(span, method, body, whole=whole), **body})
     call = _call(method, body)
     client = client_of(span, near, method.path, body.get("model"))
     constants = [f'{name} = "…"  # {comment}' for name, comment in shown.constants.items()]
@@ -64,12 +64,15 @@ def _method(span: ReadableSpan, body: Mapping[str, Any]) -> Method | None:
     return method
 
 
-def _needed(span: ReadableSpan, method: Method, body: Mapping[str, Any]) -> dict[str, Any]:
+def _needed(span: ReadableSpan, method: Method, body: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
     """Return what the method needs and the body has not."""
     if method.first != CHAT.first and "model" not in method.first:
         return {name: value or NEEDED for name, value in method.said(span).items() if name not in body}
     told = told_of(span)
-    needed = method.first if method in {CHAT, COMPLETION, METHODS["EMBEDDING"]} else ()
+    if method in {CHAT, COMPLETION, METHODS["EMBEDDING"]}:
+        needed = method.first
+    else:
+        needed = () if whole or "prompt" in body else ("model", "input")
     return {name: told.get(name, NEEDED) for name in needed if name not in body}
 
 

@@ -7,6 +7,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
@@ -18,16 +20,24 @@ CASES: Final = ((1000, 512), (0, 512), (1000, 10), (0, 10))
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
+@contextmanager
+def running(file: Path) -> Iterator[tuple[int, str]]:
+    """Give the process of a dashboard, and where it is; end it after the block, whatever came of that."""
+    command = [sys.executable, str(PROGRAM), str(file), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as dashboard:  # noqa: S603 - ours
+        try:
+            assert dashboard.stdout is not None
+            yield dashboard.pid, dashboard.stdout.readline().strip()
+        finally:
+            dashboard.terminate()
+
+
 def measured(rate: int, batch: int, seconds: float) -> str:
     """Return a line of what came of one load."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "traces.db")
-        command = [sys.executable, str(PROGRAM), str(file), "0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as dashboard:  # noqa: S603 - ours
-            assert dashboard.stdout is not None
-            url = dashboard.stdout.readline().strip()
-            port = url.rpartition(":")[2]
-            asked = [port, str(batch), str(rate / SENDERS), str(seconds)]
+        with running(file) as (pid, url):
+            asked = [url.rpartition(":")[2], str(batch), str(rate / SENDERS), str(seconds)]
             sender = [sys.executable, "-m", "bench.dashboard.load", *asked]
             senders = [subprocess.Popen(sender, stdout=subprocess.PIPE, text=True) for _ in range(SENDERS)]  # noqa: S603 - ours
             pages: list[float] = []
@@ -38,9 +48,8 @@ def measured(rate: int, batch: int, seconds: float) -> str:
                 pages.append((time.perf_counter() - begun) * 1e3)
                 time.sleep(max(0.0, 1 - (time.perf_counter() - begun)))
             told = [json.loads(each.communicate()[0]) for each in senders]
-            stat = Path(f"/proc/{dashboard.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-            status = Path(f"/proc/{dashboard.pid}/status").read_text("ascii")
-            dashboard.terminate()
+            stat = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+            status = Path(f"/proc/{pid}/status").read_text("ascii")
         size = file.stat().st_size
     times = [each for one in told for each in one["times"]]
     spans = sum(one["spans"] for one in told)
