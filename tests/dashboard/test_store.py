@@ -71,7 +71,7 @@ def test_what_comes_again(store: Store) -> None:
 
 
 def test_what_a_trace_adds_up_to(store: Store) -> None:
-    """A trace has what its spans say together, also where they come one by one: of two projects or sessions the first."""
+    """A trace has what its spans say together, also where they come one by one: of two projects the first."""
     first, second, third = entries(ended(1, 1), ended(1, 2), ended(1, 3))
     store.add([replace(first, start=5, end=6, failed=True, project="p", session="s")])
     store.add([replace(second, start=3, end=9, retried=True, project="q", session=None)])
