@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
 
@@ -17,6 +18,7 @@ START = 1_500_000_000_123_456_000
 CALL = ReadableSpan(
     "ChatCompletion",
     TRACE,
+    resource=Resource({}),
     attributes={
         "openinference.span.kind": "LLM",
         "llm.token_count.total": 11,
@@ -32,7 +34,12 @@ CALL = ReadableSpan(
     end_time=START + 1,
 )
 CHILD = ReadableSpan(
-    "attempt", SpanContext(0xA, 0xC, is_remote=False, trace_flags=SAMPLED), TRACE, start_time=START, end_time=START
+    "attempt",
+    SpanContext(0xA, 0xC, is_remote=False, trace_flags=SAMPLED),
+    TRACE,
+    Resource({}),
+    start_time=START,
+    end_time=START,
 )
 HINT = "give one as to_dataframe() or Phoenix's get_spans_dataframe() makes it."
 

@@ -332,3 +332,11 @@ def test_no_permission_for_other_sites(dashboard: Dashboard) -> None:
     assert [(status, []) for status in (403, 405, 405) * 2] == [
         (answer.status, [name for name in answer.headers if name.startswith("access-control")]) for answer in answers
     ]
+
+
+@pytest.mark.parametrize("path", ["/traces/health", "/x/health", "/healthy", "/health/x", "/x/static/", "/static"])
+def test_what_is_not_quite_open(starting: Callable[[Access], Dashboard], path: str) -> None:
+    """A path that only resembles one that is answered without the token is not."""
+    dashboard = starting(Access("127.0.0.1", "secret"))
+
+    assert 401 == dashboard.ask(path).status

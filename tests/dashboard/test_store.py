@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -66,6 +67,18 @@ def test_what_comes_again(store: Store) -> None:
         ids(*store.trace(f"{1:032x}", 9)),
         store.read("SELECT spans FROM traces"),
         [before != after for before, after in pairwise(states)],
+    )
+
+
+def test_what_a_trace_adds_up_to(store: Store) -> None:
+    """A trace has what its spans say together, also where they come one by one: of two projects the first."""
+    first, second, third = entries(ended(1, 1), ended(1, 2), ended(1, 3))
+    store.add([replace(first, start=5, end=6, failed=True, project="p", session="s")])
+    store.add([replace(second, start=3, end=9, retried=True, project="q", session=None)])
+    store.add([replace(third, start=4, end=5, project=None, session="t")])
+
+    assert [(3, 9, 3, 1, 1, "p", "s")] == store.read(
+        "SELECT start, end, spans, failed, retried, project, session FROM traces"
     )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
 
@@ -110,6 +111,7 @@ def _span(row: Row) -> ReadableSpan:
         name=str(row.get("name", "")),
         context=_context(trace, row[SPAN]),
         parent=_context(trace, row["parent_id"]) if row.get("parent_id") else None,
+        resource=Resource.get_empty(),  # without one it would be this process's own
         attributes=attributes,
         events=tuple(_event(event) for event in row.get("events", ())),
         status=Status(code, message if code is StatusCode.ERROR else None),
