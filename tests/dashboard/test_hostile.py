@@ -128,7 +128,8 @@ def span_of(name: str, text: str, **others: Any) -> ReadableSpan:
 def shown(text: str) -> str:
     """Return a text as it is to be seen: what nobody sees is spelled out."""
     unseen = {*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x202E, 0x2066, *range(0xE0000, 0xE0080)} - {9, 10}
-    return "".join(f"U+{ord(char):04X}" if ord(char) in unseen else char for char in text)
+    spelled = "".join(f"U+{ord(char):04X}\0" if ord(char) in unseen else char for char in text)
+    return spelled.replace("\0U+", " U+").replace("\0", "")
 
 
 def test_hostile_content_is_text(dashboard: Dashboard, chromium: Path) -> None:
