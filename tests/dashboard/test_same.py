@@ -5,11 +5,13 @@ import re
 
 from asked import call
 from openai import OpenAI
+from opentelemetry.sdk.trace import Event
 from seen import Seen
 from serving import Dashboard
-from showing import made, path_of
+from showing import calls, chat, made, path_of, says
 
 from spanglass import using
+from spanglass.dashboard.detail import detail
 from spanglass.testing import CapturedSpans, OpenAIServer, Reply, completion
 
 pytest_plugins = ["served"]
@@ -103,3 +105,24 @@ def test_a_very_short_span_is_as_short_everywhere(dashboard: Dashboard) -> None:
     pages = [seen(dashboard.ask(page).text) for page in ("/", path_of(span), "/session?id=s", "/sessions")]
 
     assert [1, 5, 1, 1] == [page.count("13 µs") for page in pages]
+
+
+def test_an_exception_is_told_of_a_span_that_did_not_fail(dashboard: Dashboard) -> None:
+    """An exception that a span met on its way is told, and its page tells caches what it is made for."""
+    span = made({}, events=[Event("exception", {"exception.type": "KeyError", "exception.message": "late"})])
+    dashboard.send([span])
+    answer = dashboard.ask(path_of(span))
+
+    assert (True, "x-spanglass-live") == (
+        "Error exception KeyError: late" in seen(answer.text),
+        answer.headers["Vary"],
+    )
+
+
+def test_a_tool_that_ran_twice_for_a_call_has_its_first_result() -> None:
+    """Of several spans that ran for one call of a tool the first tells the result."""
+    asked = made(chat(says("user", "Hi"), received=[calls("look", "{}", "c")]))
+    ran = [made({"tool.id": "c", "output.value": said}, name="look") for said in ("first", "second")]
+    (call_of_tool,) = detail(asked, [asked, *ran]).cards[-1].calls
+
+    assert ["first"] == [piece.said.text for result in call_of_tool.results for piece in result.pieces if piece.said]

@@ -258,6 +258,25 @@ def test_outcomes(outcome: str, looks: str) -> None:
     assert (Word(looks, f"stream {outcome}"),) == row.bar.words
 
 
+def test_one_attempt_is_not_counted() -> None:
+    """A call that was tried but once says nothing of attempts, also where its attempt has a span."""
+    one = names({"count": 1, "attempts": 0.1, "waited": 0.0})
+    (row, _) = rows([call(1, None, 0, 100, attributes=one), attempt(2, 1, (0, 100), 200)])
+
+    assert [Word("quiet", "attempts 100 ms")] == [*row.bar.words]
+
+
+def test_a_first_chunk_that_came_before_the_last_attempt_ended() -> None:
+    """A stream begins on the axis after the last of its attempts, whatever its clock says."""
+    spans = [
+        call(1, None, 0, 1000, attributes=names({"count": 2, "first": 0.3})),
+        attempt(2, 1, (0, 100), 503),
+        attempt(3, 1, (200, 500), 200, resent=1),
+    ]
+
+    assert [(50, 50.0)] == [(part.x, part.width) for part in rows(spans)[0].bar.parts if part.kind == "streaming"]
+
+
 def test_a_failure_is_told() -> None:
     """A span that failed tells the error, cut to a line."""
     (row,) = rows([call(1, None, 0, 1000, failed=f"APIError: {'no ' * 100}\nmore")])
