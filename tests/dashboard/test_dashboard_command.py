@@ -218,7 +218,7 @@ def test_options_that_say_nothing(tmp_path: Path, arguments: list[str], why: str
 def test_no_room_for_a_file(tmp_path: Path) -> None:
     """Where there is no room for the spans of a file that is to be shown, one sentence says so."""
     file = tmp_path / "saved.jsonl"
-    file.write_text(spans_to_jsonl(made(1, 400)), "utf-8")
+    file.write_text(spans_to_jsonl(asking(1, 400)), "utf-8")
     done = subprocess.run(  # noqa: S603 - our own command
         ["/bin/sh", "-c", 'ulimit -f 300; exec "$@"', "sh", *COMMAND, "--port=0", str(file)],
         env=environment(tmp_path, PYTHONDONTWRITEBYTECODE="1"),
