@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from kept import ended, entries, ids
 
+from spanglass.dashboard import schema
 from spanglass.dashboard.schema import APPLICATION, VERSION
 from spanglass.dashboard.store import Store, Unavailable
 
@@ -223,6 +224,23 @@ def test_many_begin_at_once(path: Path) -> None:
     processes = [subprocess.Popen([sys.executable, "-c", program, str(path)]) for _ in range(6)]  # noqa: S603 - ours
 
     assert [0] * 6 == [process.wait(60) for process in processes]
+
+
+@pytest.mark.parametrize("before", range(11))
+def test_another_begins_meanwhile(path: Path, before: int) -> None:
+    """Whichever statement another one makes the tables before, this one finds them to be its own."""
+    schema.made(path)
+    with closing(schema.connected(path)) as one, closing(schema.connected(path)) as other:
+        run: list[str] = []
+
+        def meanwhile(statement: str) -> None:
+            run.append(statement)
+            if len(run) == before + 1:
+                schema.prepare(other)
+
+        one.set_trace_callback(meanwhile)
+
+        assert (True, True) == (schema.prepare(one), len(run) > before)
 
 
 def test_readers_of_threads_that_are_gone(store: Store) -> None:

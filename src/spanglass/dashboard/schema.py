@@ -80,7 +80,7 @@ def is_there(path: Path, file: int) -> bool:
 
 def prepare(connection: sqlite3.Connection) -> bool:
     """Make the tables where there is nothing; return whether they are those of this version."""
-    if not _is_ours(connection) and not _is_empty(connection):
+    if not _is_empty(connection) and not _is_ours(connection):  # in this order: another one may make them in between
         return False
     connection.execute("PRAGMA auto_vacuum = incremental")  # only of a file that is new
     _log_ahead(connection)
