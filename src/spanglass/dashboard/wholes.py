@@ -14,8 +14,6 @@ from spanglass.dashboard.texts import laid_out
 
 LARGEST = 2**20
 """Characters of the longest span that is laid out; a longer one is a text of one line."""
-KEPT = "private, max-age=3600, immutable"
-"""A span never changes, and so does nothing of it."""
 
 
 def text(request: Request) -> Response:
@@ -28,7 +26,7 @@ def image(request: Request) -> Response:
     found = picture(_text(request))
     if found is None:
         raise HTTPException(404, "There is no image that could be drawn.")
-    return Response(found.data, media_type=found.mime, headers={"Cache-Control": KEPT})
+    return Response(found.data, media_type=found.mime)
 
 
 def raw(request: Request) -> Response:
@@ -37,13 +35,13 @@ def raw(request: Request) -> Response:
     if request.query_params.get("as") == "text":
         return _plain(laid_out(line, maxsize) if len(line) < LARGEST else line)
     name = f"{request.path_params['trace_id']}-{request.path_params['span_id']}.json"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": KEPT}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(line.encode(), media_type="application/json", headers=headers)
 
 
 def _plain(said: str) -> Response:
     content = said.encode("utf-8", "replace")
-    return Response(content, media_type="text/plain", headers={"Cache-Control": KEPT})
+    return Response(content, media_type="text/plain")
 
 
 def _text(request: Request) -> str:
