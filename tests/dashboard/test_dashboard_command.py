@@ -204,6 +204,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
             [f"--max-age={'9' * 400}d"],
             f"'--max-age': '{'9' * 400}d' is no age: give a number and its unit, as in 12h or 7d.",
         ),
+        (["--max-size=10kB"], "'--max-size': '10kB' leaves no room for spans: give at least 1MB."),
         (["--max-size=0GB"], "'--max-size': '0GB' is no size: give a number and its unit, as in 500MB or 1GB."),
     ],
 )

@@ -117,8 +117,20 @@ def test_a_result_stands_in_the_call_of_an_earlier_answer() -> None:
     )
     (result,) = first[1].calls[0].results
 
-    assert ["21"] == [piece.said.text for piece in result.pieces if piece.said]
+    assert (["21"], "sent by a later call") == (
+        [piece.said.text for piece in result.pieces if piece.said],
+        result.where,
+    )
     assert [4] == [card.number for card in second]
+
+
+def test_a_result_that_came_with_its_call() -> None:
+    """Of a result that the same call sent it is said which of its messages that was."""
+    said = (says("user", "How warm?"), calls("weather", "{}", "a"), says("tool", "21", tool_call_id="a"))
+    span = talk(*said, received=[says("assistant", "Warm")])
+    cards = Threads().add(span, messages(span)).cards
+
+    assert ["message 3"] == [result.where for card in cards for call in card.calls for result in call.results]
 
 
 def test_the_page_shows_one_conversation(dashboard: Dashboard) -> None:

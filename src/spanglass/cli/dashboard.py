@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 QUANTITY: Final = re.compile(r"(\d{1,12}(?:\.\d*)?|\.\d+)\s*([a-z]*)", re.ASCII)
 AGES: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SIZES: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+LEAST: Final = 10**6
+"""Bytes of the smallest file."""
 ENDING: Final = ("SIGTERM", "SIGHUP")
 """The signals besides Ctrl-C that end it; Windows does not have them all."""
 
@@ -32,8 +34,12 @@ def _age(_: click.Context, __: click.Parameter, value: str) -> float:
 
 
 def _size(_: click.Context, __: click.Parameter, value: str) -> int:
-    """Read how many bytes are kept."""
-    return int(_quantity(value, SIZES, "no size: give a number and its unit, as in 500MB or 1GB"))
+    """Read how many bytes are kept: an empty file has some 100,000 already."""
+    size = int(_quantity(value, SIZES, "no size: give a number and its unit, as in 500MB or 1GB"))
+    if size < LEAST:
+        message = f"{value!r} leaves no room for spans: give at least {LEAST // 10**6}MB."
+        raise click.BadParameter(message)
+    return size
 
 
 def _quantity(value: str, units: dict[str, int], otherwise: str) -> float:

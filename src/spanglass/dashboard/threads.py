@@ -14,6 +14,7 @@ from spanglass.semconv import spanglass as own
 MOST: Final = 50
 """Conversations that a call may go on with: the ones that went on last."""
 LEADING: Final = ("system", "developer")
+LATER: Final = "sent by a later call"
 
 
 @dataclass(slots=True)
@@ -117,8 +118,10 @@ def _overlap(keys: Sequence[int], known: Sequence[int]) -> int:
 def _answered(thread: Thread, cards: Sequence[Card]) -> list[Card]:
     """Return the cards but for results, which are put into the calls that they answer."""
     kept: list[Card] = []
+    before = {*thread.calls}
     for card in cards:
-        if card.answers is None or not answer(card, thread.calls.get(card.answers, ()), "sent by a later call"):
+        where = LATER if card.answers in before else ""
+        if card.answers is None or not answer(card, thread.calls.get(card.answers, ()), where):
             kept.append(card)
         for call in card.calls:
             if call.id is not None:
