@@ -1,6 +1,7 @@
 """Many senders at once: what waits is bounded, and who finds no room is asked to come again."""
 
 import socket
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Event, Semaphore
@@ -68,18 +69,17 @@ def large(size: int) -> bytes:
     return body + b"\x7a" + length + bytes(size)
 
 
-@pytest.mark.parametrize(("count", "size"), [(bodies.PLACES, 10), (2, 31 * MB)])
-def test_no_room(dashboard: Dashboard, count: int, size: int) -> None:
-    """Where as many requests or bytes wait as there is room for, others are asked to come again; pages answer."""
+def test_no_room_for_requests(dashboard: Dashboard) -> None:
+    """Where as many requests wait as there are places, another is asked to come again, and pages answer."""
     answers: list[Answer] = []
-    body, one = large(size), large(6 * MB)
+    body = large(10)
 
     def refused() -> bool:
-        answers.append(dashboard.ask("/v1/traces", one, PROTOBUF))
+        answers.append(dashboard.ask("/v1/traces", body, PROTOBUF))
         return answers[-1].status == 503
 
     with ExitStack() as stack:
-        senders = [begin(stack, dashboard, body) for _ in range(count)]
+        senders = [begin(stack, dashboard, body) for _ in range(bodies.PLACES)]
         wait_until(refused, "a refusal", seconds=60)
         page = dashboard.ask("/").status
         ended_well = {end(sender, body) for sender in senders}
@@ -88,6 +88,22 @@ def test_no_room(dashboard: Dashboard, count: int, size: int) -> None:
         answers[-1].headers["retry-after"],
         page,
         ended_well,
-        dashboard.ask("/v1/traces", one, PROTOBUF).status,
+        dashboard.ask("/v1/traces", body, PROTOBUF).status,
         ids(*dashboard.store.trace(f"{1:032x}", 9)),
+    )
+
+
+def test_no_room_for_bytes(dashboard: Dashboard) -> None:
+    """Of four large requests that wait at once two at most have room; the others are asked to come again."""
+    body = large(31 * MB)
+    with ExitStack() as stack:
+        senders = [begin(stack, dashboard, body) for _ in range(4)]
+        page = dashboard.ask("/").status
+        statuses = Counter(end(sender, body) for sender in senders)
+
+    assert (200, {b"200", b"503"}, True, 200) == (
+        page,
+        {*statuses},
+        statuses[b"200"] <= bodies.ROOM // len(body),
+        dashboard.ask("/v1/traces", body, PROTOBUF).status,
     )
