@@ -1,5 +1,6 @@
 """Draws the pictures of the dashboard: runs an evening at a help desk, and takes its list and its worst trace."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ def answer(client: OpenAI, question: str) -> str:
     asked = client.chat.completions.create(model=MODEL, messages=messages, tools=[TOOL])
     messages += [asked.choices[0].message]
     for call in asked.choices[0].message.tool_calls or ():
-        messages += [{"role": "tool", "tool_call_id": call.id, "content": str(departures("Oslo S"))}]
+        messages += [{"role": "tool", "tool_call_id": call.id, "content": json.dumps(departures("Oslo S"))}]
     made = client.chat.completions.create(model=MODEL, messages=messages, tools=[TOOL], stream=True)
     return "".join(piece.choices[0].delta.content or "" for piece in made if piece.choices)
 
