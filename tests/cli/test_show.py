@@ -71,7 +71,7 @@ def test_an_agent_with_a_tool(server: OpenAIServer, save: Save) -> None:
     answer("How warm is Paris?")
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  110 ms
-└── answer (CHAIN)  +0.0 ms  110 ms  OK
+└── answer (CHAIN)  +0 ms  110 ms  OK
     session s-1, user Ann
     input: How warm is Paris?
     output: It is warm.
@@ -129,7 +129,7 @@ def test_a_conversation_by_responses(server: OpenAIServer, api: openai.OpenAI, s
     api.responses.create(input="How warm is Paris?", **how)
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
-└── Response  +0.0 ms  10.0 ms  OK
+└── Response  +0 ms  10.0 ms  OK
     gpt-4o-mini, tokens 9 in + 2 out, completed
     system: Be brief.
     user: How warm is Paris?
@@ -137,7 +137,7 @@ def test_a_conversation_by_responses(server: OpenAIServer, api: openai.OpenAI, s
     assistant: weather({"city":"Paris"})
 
 00020002000200020002000200020002  2023-11-14 22:13:20.020 UTC  10.0 ms
-└── Response  +0.0 ms  10.0 ms  OK
+└── Response  +0 ms  10.0 ms  OK
     gpt-4o-mini, tokens 9 in + 2 out, stream completed after 10 chunks, the
     first after 25.0 ms
     ... 1 message before
@@ -148,7 +148,7 @@ def test_a_conversation_by_responses(server: OpenAIServer, api: openai.OpenAI, s
     assistant: It is warm.
 
 00030003000300030003000300030003  2023-11-14 22:13:20.040 UTC  10.0 ms
-└── Response  +0.0 ms  10.0 ms  INCOMPLETE
+└── Response  +0 ms  10.0 ms  INCOMPLETE
     gpt-4o-mini, tokens 9 in + 2 out, max_output_tokens
     system: Be brief.
     user: How warm is Paris?
@@ -170,7 +170,7 @@ def test_tools_of_the_provider(server: OpenAIServer, api: openai.OpenAI, save: S
     api.responses.create(model="gpt-4o-mini", input="How warm is Paris?")
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
-└── Response  +0.0 ms  10.0 ms  OK
+└── Response  +0 ms  10.0 ms  OK
     gpt-4o-mini, tokens 9 in + 2 out, completed
     user: How warm is Paris?
     assistant: web_search({"type":"search","query":"rain"})
@@ -201,7 +201,7 @@ def test_a_response_in_the_background(server: OpenAIServer, api: openai.OpenAI, 
     wait()
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  90.0 ms
-└── wait (CHAIN)  +0.0 ms  90.0 ms  OK
+└── wait (CHAIN)  +0 ms  90.0 ms  OK
     ├── Response  +10.0 ms  10.0 ms  OK
     │   gpt-4o-mini, queued
     │   user: Hi
@@ -226,7 +226,7 @@ def test_vectors_and_prompts(api: openai.OpenAI, save: Save) -> None:
     api.completions.create(model="davinci-002", prompt=["Once", "Twice"])
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
-└── CreateEmbeddings  +0.0 ms  10.0 ms  OK
+└── CreateEmbeddings  +0 ms  10.0 ms  OK
     text-embedding-3-small, tokens 9 in
     6 vectors of 2 dimensions
     text: Text 0
@@ -236,7 +236,7 @@ def test_vectors_and_prompts(api: openai.OpenAI, save: Save) -> None:
     ... 2 texts more
 
 00020002000200020002000200020002  2023-11-14 22:13:20.020 UTC  10.0 ms
-└── Completion  +0.0 ms  10.0 ms  OK
+└── Completion  +0 ms  10.0 ms  OK
     davinci-002, tokens 9 in + 2 out, stop
     prompt: Once
     prompt: Twice
@@ -272,21 +272,21 @@ def test_streams_and_failures(server: OpenAIServer, save: Save) -> None:
     several(server)
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
-└── ChatCompletion  +0.0 ms  10.0 ms  OK
+└── ChatCompletion  +0 ms  10.0 ms  OK
     gpt-4o-mini, tokens 1,200 in + 2 out, stream completed after 5 chunks, the
     first after 25.0 ms, stop
     user: Read it all.
     assistant: Hello
 
 00020002000200020002000200020002  2023-11-14 22:13:20.020 UTC  10.0 ms
-└── ChatCompletion  +0.0 ms  10.0 ms  INCOMPLETE
+└── ChatCompletion  +0 ms  10.0 ms  INCOMPLETE
     gpt-4o-mini, tokens ~1 out, stream closed after 2 chunks, the first after
     25.0 ms
     user: Leave early.
     assistant: Hel
 
 00030003000300030003000300030003  2023-11-14 22:13:20.040 UTC  30.0 ms
-└── ChatCompletion  +0.0 ms  30.0 ms  FAILED
+└── ChatCompletion  +0 ms  30.0 ms  FAILED
     gpt-4o-mini, request id req_2
     error: NotFoundError: Error code: 404 - No such model
     user: Fail.
@@ -294,7 +294,7 @@ def test_streams_and_failures(server: OpenAIServer, save: Save) -> None:
         request id req_2
 
 00040004000400040004000400040004  2023-11-14 22:13:20.080 UTC  50.0 ms
-└── ChatCompletion  +0.0 ms  50.0 ms  OK
+└── ChatCompletion  +0 ms  50.0 ms  OK
     gpt-4o-mini, tokens 9 in + 2 out, stop, 2 attempts
     user: Try again.
     assistant: Hello
@@ -303,7 +303,7 @@ def test_streams_and_failures(server: OpenAIServer, save: Save) -> None:
     └── attempt 2  +30.0 ms  10.0 ms  OK  HTTP 200
 
 00050005000500050005000500050005  2023-11-14 22:13:20.140 UTC  10.0 ms
-└── ChatCompletion  +0.0 ms  10.0 ms  OK
+└── ChatCompletion  +0 ms  10.0 ms  OK
     gpt-4o-mini, tokens 9 in + 2 out, stop
     user: __REDACTED__
     assistant: __REDACTED__
@@ -335,7 +335,7 @@ def test_a_cancelled_stream(server: OpenAIServer, save: Save) -> None:
     asyncio.run(leave())
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
-└── ChatCompletion  +0.0 ms  10.0 ms  INCOMPLETE
+└── ChatCompletion  +0 ms  10.0 ms  INCOMPLETE
     gpt-4o-mini, tokens ~1 out, stream cancelled after 2 chunks, the first after
     25.0 ms
     user: Go on.
@@ -351,7 +351,7 @@ def test_an_attempt_without_an_answer(server: OpenAIServer, save: Save) -> None:
     ask(client(server), "Hi")
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  50.0 ms
-└── ChatCompletion  +0.0 ms  50.0 ms  OK
+└── ChatCompletion  +0 ms  50.0 ms  OK
     gpt-4o-mini, tokens 9 in + 2 out, stop, 2 attempts
     user: Hi
     assistant: Hello
@@ -408,7 +408,7 @@ def test_a_long_conversation_ends_as_it_does(server: OpenAIServer, save: Save) -
     conversation(server, 8)
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms
-└── ChatCompletion  +0.0 ms  10.0 ms  OK
+└── ChatCompletion  +0 ms  10.0 ms  OK
     gpt-4o-mini, tokens 9 in + 2 out, stop
     ... 4 messages before
     assistant: message 5
@@ -434,7 +434,7 @@ def test_one_trace_is_shown_whole(server: OpenAIServer, save: Save) -> None:
     conversation(server, 200)
     expected = [
         "00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms",
-        "└── ChatCompletion  +0.0 ms  10.0 ms  OK",
+        "└── ChatCompletion  +0 ms  10.0 ms  OK",
         "    gpt-4o-mini, tokens 9 in + 2 out, stop",
         '    parameters: {"model":"gpt-4o-mini","temperature":0.5}',
         *(f"    {'assistant' if number % 2 else 'user'}: message {number}" for number in range(1, 200)),
@@ -512,7 +512,7 @@ def test_numbers_that_cannot_be(tmp_path: Path) -> None:
     path.write_text(made(1, "ChatCompletion", told, end=1e30), "utf-8")
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  7,523,372,037 s
-└── ChatCompletion  +0.0 ms  7,523,372,037 s  OK
+└── ChatCompletion  +0 ms  7,523,372,037 s  OK
 """
 
     assert expected == run("show", path).stdout
@@ -586,7 +586,7 @@ def test_spans_without_their_parents(tmp_path: Path) -> None:
 ├── orphan  +4.0 ms  1.0 ms  OK
 │   └── its child  +4.5 ms  0.5 ms  OK
 ├── itself  +6.0 ms  1.0 ms  OK
-└── first of a circle  +0.0 ms  1.0 ms  OK
+└── first of a circle  +0 ms  1.0 ms  OK
     └── second  +1.0 ms  1.0 ms  OK
 """
 
@@ -626,10 +626,10 @@ def test_mingled_traces_are_put_together(tmp_path: Path) -> None:
     )
     expected = """\
 00020002000200020002000200020002  2023-11-14 22:13:20.001 UTC  1.0 ms
-└── other  +0.0 ms  1.0 ms  OK
+└── other  +0 ms  1.0 ms  OK
 
 00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  9.0 ms
-└── work  +0.0 ms  9.0 ms  OK
+└── work  +0 ms  9.0 ms  OK
     ├── earlier  +1.0 ms  2.0 ms  OK
     └── later  +6.0 ms  1.0 ms  OK
 """
@@ -644,7 +644,7 @@ def test_a_trace_lasts_until_its_last_span_ends(tmp_path: Path) -> None:
     path.write_text(stream + work, "utf-8")
     expected = """\
 00010001000100010001000100010001  2023-11-14 22:13:20.003 UTC  12.0 ms
-└── work  +0.0 ms  6.0 ms  OK
+└── work  +0 ms  6.0 ms  OK
     └── stream  +1.0 ms  11.0 ms  OK
 """
 
@@ -658,7 +658,7 @@ def test_a_reader_that_leaves(tmp_path: Path) -> None:
     done = shell(f"spanglass show {path} | head -n 2")
 
     assert (
-        "00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms\n└── work  +0.0 ms  10.0 ms  OK\n",
+        "00010001000100010001000100010001  2023-11-14 22:13:20.000 UTC  10.0 ms\n└── work  +0 ms  10.0 ms  OK\n",
         "",
     ) == (done.stdout, done.stderr)
 
@@ -669,7 +669,7 @@ def test_an_output_that_takes_ascii_only(tmp_path: Path) -> None:
     path.write_text(made(1, "travail", {"input.value": "déjà"}), "utf-8")
     done = shell(f"spanglass show {path}", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
 
-    assert (["`-- travail  +0.0 ms  10.0 ms  OK", "    input: d\\xe9j\\xe0"], "") == (
+    assert (["`-- travail  +0 ms  10.0 ms  OK", "    input: d\\xe9j\\xe0"], "") == (
         done.stdout.splitlines()[1:],
         done.stderr,
     )

@@ -167,7 +167,7 @@ def test_a_trace_of_many_spans(dashboard: Dashboard) -> None:
     changed = lister.listed(trace)
 
     assert first is not None
-    assert (MOST, True, False) == (first.tokens_in, again is first, changed is first)
+    assert (MOST, True, False) == (first.tokens.sent, again is first, changed is first)
     assert f"{MOST} in of the first spans" == Seen(dashboard.ask("/").text).rows[0][6]
 
 

@@ -37,18 +37,13 @@ def store(path: Path) -> Iterator[Store]:
 
 
 def test_what_is_read(store: Store) -> None:
-    """A trace, a session and a span are read by their ids; those of a session are all of each trace that it is in."""
-    first, second, third = (
-        ended(trace, span, session) for trace, span, session in ((1, 1, "a"), (1, 2, None), (2, 3, "b"))
-    )
+    """A trace and a span are read by their ids."""
+    first, second, third = (ended(trace, span) for trace, span in ((1, 1), (1, 2), (2, 3)))
     store.add(entries(third, second, first))
 
-    assert [ids(first, second), ids(first), ids(first, second), ids(third), [], ids(second), []] == [
+    assert [ids(first, second), ids(first), ids(second), []] == [
         ids(*store.trace(f"{1:032x}", 9)),
         ids(*store.trace(f"{1:032x}", 1)),
-        ids(*store.session("a", 9)),
-        ids(*store.session("b", 9)),
-        ids(*store.session("c", 9)),
         ids(*filter(None, [store.span(f"{1:032x}", f"{2:016x}")])),
         ids(*filter(None, [store.span(f"{2:032x}", f"{2:016x}")])),
     ]

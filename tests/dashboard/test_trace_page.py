@@ -89,7 +89,7 @@ def test_a_retried_call(dashboard: Dashboard, captured: CapturedSpans, server: O
     wanted = (
         r"ChatCompletion SUCCESS [\d.]+ ms 2 attempts, [\d.]+ ms backoff",
         r"model gpt-4o-mini tokens 1,200 in \+ 34 out",
-        rf"session a b&c user lin trace {context.trace_id:032x} Copy All traces Download as JSONL",
+        rf"session a b&c user lin trace {context.trace_id:032x} Copy Download as JSONL",
         r"attempt 1 HTTP 429 HTTP · FAILED .* backoff, asked for by the server \(retry-after-ms\) request id req_1",
         r"attempt 2 HTTP 200 HTTP · OK",
     )

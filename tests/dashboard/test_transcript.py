@@ -133,6 +133,18 @@ def test_a_result_that_came_with_its_call() -> None:
     assert ["message 3"] == [result.where for card in cards for call in card.calls for result in call.results]
 
 
+def test_an_estimate_is_among_the_tokens(dashboard: Dashboard) -> None:
+    """The tokens of a stream that tells none are those that were estimated, at the call and in the sum."""
+    guess = {"spanglass.usage.estimated_completion_tokens": 7, **SESSION}
+    told = {"llm.token_count.prompt": 1000, "llm.token_count.completion": 5, **SESSION}
+    dashboard.send([made(chat(says("user", "one"), others=told)), made(chat(says("user", "two"), others=guess), at=20)])
+    page = dashboard.ask("/session?id=s").text
+
+    assert [True] * 3 == [
+        f"<span>{said}</span>" in page for said in ("tokens 1,000 in + ~12 out", "1,000 in + 5 out", "~7 out")
+    ]
+
+
 def test_the_page_shows_one_conversation(dashboard: Dashboard) -> None:
     """A session's page shows its calls in the order of their starts, with totals, errors, links to their traces."""
     said = [SYSTEM, says("user", "first"), says("assistant", "second"), says("user", "third")]

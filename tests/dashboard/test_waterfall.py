@@ -8,9 +8,10 @@ from made import BEGIN, MS, TRACE, attempt, call, linked, names, retried, span
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
-from spanglass.dashboard.axis import LEAST, Axis, told
+from spanglass.dashboard.axis import LEAST, Axis
 from spanglass.dashboard.bars import MOST_DRAWN, Part, Word
 from spanglass.dashboard.waterfall import Linked, Row, Waterfall, summed
+from spanglass.export.words import duration
 from spanglass.semconv import gen_ai
 from spanglass.semconv import openinference as oi
 
@@ -46,7 +47,7 @@ def test_an_axis_has_round_times(seconds: float, labels: list[str]) -> None:
 
 def test_short_durations_are_told() -> None:
     """What took no more than microseconds does not read as nothing."""
-    assert ["0 ms", "7 µs", "0.4 ms", "1.50 s"] == [told(0), told(7e-6), told(0.0004), told(1.5)]
+    assert ["0 ms", "7 µs", "0.4 ms", "1.50 s"] == [duration(0), duration(7e-6), duration(0.0004), duration(1.5)]
 
 
 def test_attempts_and_the_backoff_between_them() -> None:
@@ -282,9 +283,8 @@ def test_a_failure_is_told() -> None:
     (row,) = rows([call(1, None, 0, 1000, failed=f"APIError: {'no ' * 100}\nmore")])
     (word,) = row.bar.words
 
-    assert ("FAILED", "failed", "failed", 120, "APIError: no") == (
+    assert ("FAILED", "failed", 120, "APIError: no") == (
         row.status,
-        row.looks,
         word.kind,
         len(word.text),
         word.text[:12],

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from spanglass.export.words import duration
-
 MICROSECOND, MILLISECOND, SECOND = 10**3, 10**6, 10**9
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 
@@ -22,8 +20,6 @@ LAST: Final = 84.0
 """Percent after which no tick is labelled: there the end of the axis is."""
 LEAST: Final = 0.15
 """Percent that the shortest part has on the axis, which then is still seen."""
-SMALLEST: Final = 0.05e-3
-"""Seconds below which a duration is told in microseconds."""
 
 
 class Tick(NamedTuple):
@@ -62,10 +58,3 @@ class Axis:
             return [Tick(0, "0 ms")]
         places = [(at, self.place(self.start + at)) for at in range(0, self.length, step)][: 2 * MOST]
         return [Tick(x, f"{at / size:,g} {unit}" if x <= LAST else "") for at, x in places]
-
-
-def told(seconds: float) -> str:
-    """Return a duration as a person reads it, however short it is."""
-    if seconds < SMALLEST:
-        return f"{seconds * 1e6:.0f} µs" if seconds else "0 ms"
-    return duration(seconds)

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from spanglass.dashboard.axis import Axis, told
+from spanglass.dashboard.axis import Axis
 from spanglass.export.notes import BACKOFF_SOURCES
-from spanglass.export.words import counted, one_line
-from spanglass.reading.spans import FIRST_CHUNK, NANOSECONDS, failed, is_attempt, is_call, number, text
+from spanglass.export.words import counted, duration, one_line
+from spanglass.reading.spans import FIRST_CHUNK, NANOSECONDS, SPLIT, failed, is_attempt, is_call, number, text
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
 from spanglass.semconv import spanglass as own
@@ -32,12 +32,6 @@ REASONS: Final = {
 }
 STATUS: Final = "status_"
 """How the reason begins where it was the HTTP status."""
-SPLIT: Final = (
-    ("attempts", own.SPANGLASS_TIME_ATTEMPTS),
-    ("backoff", own.SPANGLASS_TIME_BACKOFF),
-    ("body", own.SPANGLASS_TIME_BODY),
-    ("rest", own.SPANGLASS_TIME_REST),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +131,7 @@ def _attempt_part(node: Node, axis: Axis) -> Part:
 def _attempt_words(span: ReadableSpan, waited: float | None) -> Iterator[Word]:
     if waited is not None:
         source = text(span, own.SPANGLASS_ATTEMPT_BACKOFF_SOURCE)
-        said = [f"{told(waited)} backoff", *_chosen(span, source)]
+        said = [f"{duration(waited)} backoff", *_chosen(span, source)]
         yield Word("wait", ", ".join(said))
     request_id = text(span, own.SPANGLASS_RESPONSE_REQUEST_ID)
     if request_id:
@@ -208,7 +202,7 @@ def _marks(node: Node, axis: Axis) -> Iterator[Part]:
         number(node.span, own.SPANGLASS_STREAM_LONGEST_GAP_AT),
     )
     if gap is not None and at is not None:
-        yield _part("gap", node.after(at), node.after(at + gap), axis, f"gap of {told(gap)}", told(gap))
+        yield _part("gap", node.after(at), node.after(at + gap), axis, f"gap of {duration(gap)}", duration(gap))
     first = number(node.span, *FIRST_CHUNK)
     if first is not None:
         yield Part("first", axis.place(node.after(first)), 0)
@@ -231,11 +225,11 @@ def _words(node: Node, attempts: Sequence[Node]) -> Iterator[Word]:
         yield Word("failed", one_line(node.span.status.description or "", LONGEST) or _error(node.span))
     tried = tries(node, attempts)
     if tried.count > 1:
-        yield Word("wait", f"{counted(tried.count, 'attempt')}, {told(tried.backoff)} backoff")
+        yield Word("wait", f"{counted(tried.count, 'attempt')}, {duration(tried.backoff)} backoff")
     yield from _stream_words(node.span)
     split = [(kind, number(node.span, name) or 0) for kind, name in SPLIT]
     least = SMALLEST * sum(seconds for _, seconds in split)
-    figures = [f"{kind} {told(seconds)}" for kind, seconds in split if seconds > least]
+    figures = [f"{kind} {duration(seconds)}" for kind, seconds in split if seconds > least]
     if figures:
         yield Word("quiet", " + ".join(figures))
 
@@ -250,13 +244,13 @@ def _stream_words(span: ReadableSpan) -> Iterator[Word]:
     if chunks is not None:
         yield Word("", counted(int(chunks), "chunk"))
     if first is not None:
-        yield Word("", f"first chunk after {told(first)}")
+        yield Word("", f"first chunk after {duration(first)}")
     if gap is not None:
-        yield Word("", f"longest gap {told(gap)}")
+        yield Word("", f"longest gap {duration(gap)}")
 
 
 def _backoff(start: int, end: int, seconds: float, axis: Axis) -> Part:
-    return _part("backoff", start, end, axis, f"{told(seconds)} backoff", told(seconds))
+    return _part("backoff", start, end, axis, f"{duration(seconds)} backoff", duration(seconds))
 
 
 def _part(kind: str, start: int, end: int, axis: Axis, *labels: str) -> Part:

@@ -11,7 +11,6 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from spanglass.dashboard import genai
 from spanglass.dashboard.attributes import OF_EVENT, OF_LINK, Attribute, Group, groups, table, warnings
-from spanglass.dashboard.axis import told
 from spanglass.dashboard.cards import EMBEDDED, FRAME, ROOM, Card, Said, dealt, last, messages, paired
 from spanglass.dashboard.drawn import LONGEST
 from spanglass.dashboard.facts import Fact, Share, errors, parameters, shares, times, tracebacks, usage
@@ -20,6 +19,7 @@ from spanglass.dashboard.texts import laid_out
 from spanglass.dashboard.values import Value, bring, documents, values
 from spanglass.export.notes import id_of, status_of, text_of
 from spanglass.export.otlp_json import lines
+from spanglass.export.words import duration
 from spanglass.plain import fields
 from spanglass.reading import conversation
 from spanglass.reading.spans import MODEL, NANOSECONDS, SESSION, text, trace_of
@@ -200,7 +200,7 @@ def _events(span: ReadableSpan) -> Some[Happening]:
 def _event(span: ReadableSpan, number: int) -> Happening:
     event = span.events[number]
     after = ((event.timestamp or 0) - start_and_end(span)[0]) / NANOSECONDS
-    offset = f"+{told(after)}" if after >= 0 else f"-{told(-after)}"
+    offset = f"+{duration(after)}" if after >= 0 else f"-{duration(-after)}"
     return Happening(event.name, offset, table(event.attributes or {}, f"{OF_EVENT}{number}-"))
 
 

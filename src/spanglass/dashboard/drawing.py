@@ -8,10 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from spanglass.dashboard.axis import told
 from spanglass.dashboard.drawn import drawn
 from spanglass.dashboard.texts import visible
-from spanglass.export.words import counted, dollars, one_line
+from spanglass.export.words import counted, dollars, duration, one_line
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 LIVE: Final = "x-spanglass-live"
@@ -40,12 +39,21 @@ def _when_told(nanoseconds: int) -> str:
     return f"{when[:10]} {when[11:19]} UTC" if when else ""
 
 
+LOOKS: Final = {"SUCCESS": "ok", "OK": "ok", "FAILED": "failed"}
+
+
+def _looks(status: str) -> str:
+    """Return the class that the status of a trace or a span is drawn in."""
+    return LOOKS.get(status, "unset")
+
+
 FILTERS: Final[dict[str, Any]] = {
     "counted": counted,
     "dollars": dollars,
     "drawn": drawn,
+    "duration": duration,
+    "looks": _looks,
     "one_line": one_line,
-    "told": told,
     "visible": visible,
     "when": _when,
     "when_told": _when_told,

@@ -7,11 +7,21 @@ from typing import Final, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from spanglass.dashboard.axis import told
 from spanglass.export.prices import cost
-from spanglass.export.words import dollars
+from spanglass.export.words import dollars, duration
 from spanglass.plain import fields
-from spanglass.reading.spans import CACHED, FIRST_CHUNK, TOKENS_IN, TOKENS_OUT, failed, is_call, number, seconds, text
+from spanglass.reading.spans import (
+    CACHED,
+    FIRST_CHUNK,
+    SPLIT,
+    TOKENS_IN,
+    TOKENS_OUT,
+    failed,
+    is_call,
+    number,
+    seconds,
+    text,
+)
 from spanglass.semconv import gen_ai as ai
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
@@ -77,12 +87,6 @@ TOKENS: Final = (
         "not counted here: on another call's span, or paid by nobody",
     ),
 )
-SPLIT: Final = (
-    ("attempts", own.SPANGLASS_TIME_ATTEMPTS),
-    ("backoff", own.SPANGLASS_TIME_BACKOFF),
-    ("body", own.SPANGLASS_TIME_BODY),
-    ("rest", own.SPANGLASS_TIME_REST),
-)
 MEASURED: Final = (
     ("first chunk", FIRST_CHUNK, "from the start of the call"),
     ("longest gap", (own.SPANGLASS_STREAM_LONGEST_GAP,), "between two chunks"),
@@ -142,7 +146,7 @@ def shares(span: ReadableSpan) -> list[Share]:
     passed = 0.0
     for name, spent in found:
         if spent > 0:
-            shares.append(Share(name, told(spent), round(passed / whole * 100, 3), round(spent / whole * 100, 3)))
+            shares.append(Share(name, duration(spent), round(passed / whole * 100, 3), round(spent / whole * 100, 3)))
             passed += spent
     return shares
 
@@ -150,8 +154,8 @@ def shares(span: ReadableSpan) -> list[Share]:
 def times(span: ReadableSpan) -> list[Fact]:
     """Return how long the span took, and what else was measured."""
     measured = ((name, number(span, *names), note) for name, names, note in MEASURED)
-    facts = [Fact("duration", told(seconds(span)))]
-    facts += [Fact(name, told(value), note) for name, value, note in measured if value is not None]
+    facts = [Fact("duration", duration(seconds(span)))]
+    facts += [Fact(name, duration(value), note) for name, value, note in measured if value is not None]
     chunks = number(span, own.SPANGLASS_STREAM_CHUNK_COUNT)
     if chunks is not None:
         facts.append(Fact("chunks", _whole(chunks)))

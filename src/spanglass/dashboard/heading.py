@@ -9,26 +9,21 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanglass.export.summary import MOST_MODELS, summarize
 from spanglass.export.words import one_line
-from spanglass.reading.calls import calls
+from spanglass.reading.calls import Tokens, calls, tokens
 from spanglass.reading.spans import (
     MODEL,
     SESSION,
-    TOKENS_IN,
-    TOKENS_OUT,
     is_attempt,
-    number,
     resource_text,
     text,
 )
 from spanglass.semconv import openinference as oi
 from spanglass.semconv import otel
-from spanglass.semconv import spanglass as own
 
 LONGEST: Final = 120
 """Characters of a name."""
 UNFINISHED: Final = "UNFINISHED"
 """Where no call has come yet."""
-LOOKS: Final = {"SUCCESS": "ok", "FAILED": "failed", "INCOMPLETE": "unset", UNFINISHED: "unset"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +32,12 @@ class Heading:
 
     name: str
     status: str
-    looks: str
     project: str | None
     environment: str | None
     session: str | None
     user: str | None
     models: str | None
-    tokens: str | None
+    tokens: Tokens
     cost: Decimal | None
     partial: bool
 
@@ -59,14 +53,13 @@ def heading(spans: Sequence[ReadableSpan], outermost: Sequence[ReadableSpan]) ->
     return Heading(
         name=one_line(first.name, LONGEST) or "(no name)",
         status=status,
-        looks=LOOKS[status],
         project=_first(spans, lambda span: resource_text(span, oi.OPENINFERENCE_PROJECT_NAME))
         or _first(spans, lambda span: resource_text(span, otel.SERVICE_NAME)),
         environment=_first(spans, lambda span: resource_text(span, otel.DEPLOYMENT_ENVIRONMENT_NAME)),
         session=_first(spans, lambda span: text(span, *SESSION)),
         user=_first(spans, lambda span: text(span, oi.USER_ID)),
         models=", ".join(one_line(model) for model in list(models)[:MOST_MODELS]) or None,
-        tokens=_tokens(made),
+        tokens=tokens(made),
         cost=summary.cost,
         partial=summary.partial,
     )
@@ -74,19 +67,3 @@ def heading(spans: Sequence[ReadableSpan], outermost: Sequence[ReadableSpan]) ->
 
 def _first(spans: Sequence[ReadableSpan], read: Callable[[ReadableSpan], str | None]) -> str | None:
     return next(filter(None, map(read, spans)), None)
-
-
-def _tokens(made: Sequence[ReadableSpan]) -> str | None:
-    """Return the tokens of all calls; where some are an estimate, a ~ says so."""
-    into = [count for span in made if (count := number(span, *TOKENS_IN)) is not None]
-    out = [count for span in made if (count := number(span, *TOKENS_OUT)) is not None]
-    guesses = [
-        count
-        for span in made
-        if number(span, *TOKENS_OUT) is None
-        and (count := number(span, own.SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS)) is not None
-    ]
-    told = [f"{sum(into):,.0f} in"] if into else []
-    if out or guesses:
-        told.append(f"{'~' if guesses else ''}{sum(out) + sum(guesses):,.0f} out")
-    return " + ".join(told) or None

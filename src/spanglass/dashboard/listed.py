@@ -12,10 +12,9 @@ from spanglass.dashboard.searching import Trace
 from spanglass.dashboard.store import Store
 from spanglass.export.notes import line
 from spanglass.export.summary import summarize
-from spanglass.reading.calls import calls
-from spanglass.reading.spans import FIRST_CHUNK, MODEL, NANOSECONDS, TOKENS_IN, TOKENS_OUT, number, text, times
+from spanglass.reading.calls import Tokens, calls, tokens
+from spanglass.reading.spans import FIRST_CHUNK, MODEL, NANOSECONDS, number, text, times
 from spanglass.semconv import openinference as oi
-from spanglass.semconv import spanglass as own
 
 MOST: Final = 300
 """Spans of a trace that are read for its row."""
@@ -23,8 +22,6 @@ REMEMBERED: Final = 4000
 """Traces whose rows are kept."""
 NAMED: Final = 3
 """Models that are named."""
-OUTCOMES: Final = {"SUCCESS": "ok", "FAILED": "failed", "INCOMPLETE": "unset"}
-"""The class that each status is drawn in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Listed:
     """What a row tells of a trace; what is not known is None, and every text is one line that nothing obeys.
 
     Times are nanoseconds since the epoch, durations seconds, `cost` US dollars. `first_chunk` counts from the start of
-    the call whose first chunk came first. `tokens_out` are estimated in part where `estimated`; `whole` is false where
+    the call whose first chunk came first. `whole` is false where
     there are more spans than were read.
     """
 
@@ -41,18 +38,11 @@ class Listed:
     prompt: str | None
     model: str | None
     first_chunk: float | None
-    tokens_in: int | None
-    tokens_out: int | None
-    estimated: bool
+    tokens: Tokens
     cost: Decimal | None
     partial: bool
     retries: int
     whole: bool
-
-    @property
-    def outcome(self) -> str:
-        """The class that the status is drawn in."""
-        return OUTCOMES[self.status]
 
 
 class Lister:
@@ -76,10 +66,6 @@ def listed(spans: Sequence[ReadableSpan], *, whole: bool = True) -> Listed:
     """Return what a row tells of a trace, from its spans in any order."""
     summary = summarize(spans)
     made = calls(spans)
-    tokens_in, tokens_out = _sum(made, *TOKENS_IN), _sum(made, *TOKENS_OUT)
-    guessed = _sum(
-        [span for span in made if number(span, *TOKENS_OUT) is None], own.SPANGLASS_USAGE_ESTIMATED_COMPLETION_TOKENS
-    )
     outermost = _outermost(spans)
     return Listed(
         status=summary.status,
@@ -87,9 +73,7 @@ def listed(spans: Sequence[ReadableSpan], *, whole: bool = True) -> Listed:
         prompt=summary.prompt or _said(outermost),
         model=_models(made) or summary.model,
         first_chunk=_first_chunk(made),
-        tokens_in=tokens_in,
-        tokens_out=tokens_out if guessed is None else (tokens_out or 0) + guessed,
-        estimated=guessed is not None,
+        tokens=tokens(made),
         cost=summary.cost,
         partial=summary.partial,
         retries=summary.retries,
@@ -113,11 +97,6 @@ def _models(made: Sequence[ReadableSpan]) -> str | None:
     names = [*dict.fromkeys(line(name) for span in made if (name := text(span, *MODEL)))]
     more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
     return ", ".join([*names[:NAMED], *more]) or None
-
-
-def _sum(made: Sequence[ReadableSpan], *names: str) -> int | None:
-    told = [int(count) for span in made if (count := number(span, *names)) is not None]
-    return sum(told) if told else None
 
 
 def _first_chunk(made: Sequence[ReadableSpan]) -> float | None:

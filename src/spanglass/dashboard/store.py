@@ -38,11 +38,9 @@ ON CONFLICT (trace) DO UPDATE SET
 CHANGED: Final = "UPDATE state SET changes = changes + 1"
 
 # Which lines there are is found first: to sort the lines themselves would be to read them all.
-LINES: Final = """
-SELECT line FROM spans WHERE id IN (SELECT id FROM spans WHERE {} ORDER BY start, id LIMIT ?) ORDER BY start, id
+OF_TRACE: Final = """
+SELECT line FROM spans WHERE id IN (SELECT id FROM spans WHERE trace = ? ORDER BY start, id LIMIT ?) ORDER BY start, id
 """
-OF_TRACE: Final = LINES.format("trace = ?")
-OF_SESSION: Final = LINES.format("trace IN (SELECT trace FROM spans WHERE session = ?)")
 
 
 class Unavailable(Exception):  # noqa: N818 - what it is: the sender keeps its spans, and tries again
@@ -109,10 +107,6 @@ class Store:
     def trace(self, trace: str, most: int) -> list[ReadableSpan]:
         """Return the spans of a trace by their start, at most so many."""
         return self._spans(OF_TRACE, (trace, most))
-
-    def session(self, session: str, most: int) -> list[ReadableSpan]:
-        """Return the spans of all traces in which one is of this session, by their start, at most so many."""
-        return self._spans(OF_SESSION, (session, most))
 
     def span(self, trace: str, span: str) -> ReadableSpan | None:
         """Return one span by the ids of its trace and its own."""

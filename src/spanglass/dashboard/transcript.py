@@ -21,13 +21,11 @@ from spanglass.dashboard.threads import Threads
 from spanglass.dashboard.values import bring
 from spanglass.export.notes import id_of, parent_of, status_of, text_of
 from spanglass.export.prices import cost
-from spanglass.reading.calls import calls
+from spanglass.reading.calls import Tokens, calls, tokens
 from spanglass.reading.conversation import vectors
 from spanglass.reading.spans import (
     FIRST_CHUNK,
     MODEL,
-    TOKENS_IN,
-    TOKENS_OUT,
     is_attempt,
     is_call,
     number,
@@ -78,8 +76,7 @@ class Turn:
     status: str
     outcome: str | None
     attempts: int
-    tokens_in: float | None
-    tokens_out: float | None
+    tokens: Tokens
     cost: Decimal | None
     errors: list[Fact]
     before: int
@@ -95,8 +92,7 @@ class Totals:
     calls: int
     failed: int
     retries: int
-    tokens_in: float
-    tokens_out: float
+    tokens: Tokens
     cost: Decimal | None
     partial: bool
     models: list[str]
@@ -121,7 +117,7 @@ def session(request: Request) -> Response:
         name=name,
         traces=traces,
         turns=turns,
-        totals=_totals(turns),
+        totals=_totals(turns, calls(found)),
         earlier=earlier,
         later=before != (LAST, LAST),
     )
@@ -185,8 +181,7 @@ def _turn(span: ReadableSpan, agent: str | None, thread: int, before: int, hidde
         status=status_of(span),
         outcome=text(span, own.SPANGLASS_STREAM_OUTCOME),
         attempts=int(number(span, own.SPANGLASS_ATTEMPT_COUNT) or 1),
-        tokens_in=number(span, *TOKENS_IN),
-        tokens_out=number(span, *TOKENS_OUT),
+        tokens=tokens([span]),
         cost=cost(span),
         errors=errors(span),
         before=before,
@@ -211,14 +206,13 @@ def _agent(span: ReadableSpan, around: Mapping[int, ReadableSpan]) -> str | None
     return inner
 
 
-def _totals(turns: Sequence[Turn]) -> Totals:
+def _totals(turns: Sequence[Turn], made: Sequence[ReadableSpan]) -> Totals:
     costs = [turn.cost for turn in turns if turn.cost is not None]
     return Totals(
         calls=len(turns),
         failed=sum(turn.status == "FAILED" for turn in turns),
         retries=sum(turn.attempts - 1 for turn in turns),
-        tokens_in=sum(turn.tokens_in or 0 for turn in turns),
-        tokens_out=sum(turn.tokens_out or 0 for turn in turns),
+        tokens=tokens(made),
         cost=sum(costs, Decimal(0)) if costs else None,
         partial=0 < len(costs) < len(turns),
         models=sorted({turn.model for turn in turns if turn.model})[:4],

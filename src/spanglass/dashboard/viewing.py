@@ -76,7 +76,7 @@ def trace(request: Request) -> Response:
 def download(request: Request) -> Response:
     """Answer with the spans of a trace by their start, as `spans_to_jsonl` writes them."""
     store, trace_id = _asked(request)
-    headers = {"Content-Disposition": f'attachment; filename="trace-{trace_id}.jsonl"', "Cache-Control": "no-cache"}
+    headers = {"Content-Disposition": f'attachment; filename="trace-{trace_id}.jsonl"'}
     return StreamingResponse(_pieces(_lines(store, trace_id, ALL)), media_type="application/x-ndjson", headers=headers)
 
 

@@ -8,10 +8,10 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Link, SpanKind, format_span_id, format_trace_id
 
-from spanglass.dashboard.axis import Axis, told
+from spanglass.dashboard.axis import Axis
 from spanglass.dashboard.bars import Bar, Node, Tries, bar, tries, verdict
 from spanglass.export.notes import id_of, parent_of, status_of
-from spanglass.export.words import counted, one_line
+from spanglass.export.words import counted, duration, one_line
 from spanglass.reading.spans import MODEL, NANOSECONDS, failed, is_attempt, is_call, number, text, times
 from spanglass.reading.tree import ordered
 from spanglass.semconv import gen_ai, otel
@@ -21,7 +21,6 @@ DEEPEST: Final = 10
 """Levels that are indented."""
 MOST_LINKS: Final = 5
 """Links of a span that are shown."""
-LOOKS: Final = {"OK": "ok", "FAILED": "failed", "INCOMPLETE": "unset", "OPEN": "unset"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,6 @@ class Row:
     kind: str
     model: str
     status: str
-    looks: str
     verdict: str
     depth: int
     indent: int
@@ -102,20 +100,19 @@ class Waterfall:
         model = one_line(text(span, *MODEL) or "") if is_call(span) else ""
         said = ("its parent has not come",) * line.orphan + tuple(word.text for word in drawn.words)
         ended = (verdict(span),) if is_attempt(span) else (kind, model, status)
-        begun = f"begins after {told(offset)}" if offset else ""
-        facts = ", ".join(filter(None, (name, *ended, told(took), begun)))
+        begun = f"begins after {duration(offset)}" if offset else ""
+        facts = ", ".join(filter(None, (name, *ended, duration(took), begun)))
         return Row(
             id=format_span_id(node.id),
             name=name,
             kind=kind,
             model=model,
             status=status,
-            looks=LOOKS[status],
             verdict=verdict(span) if is_attempt(span) else "",
             depth=line.depth,
             indent=min(line.depth, DEEPEST),
-            offset=told(offset),
-            took=told(took),
+            offset=duration(offset),
+            took=duration(took),
             orphan=line.orphan,
             bar=drawn,
             links=tuple(_linked(link, span) for link in span.links[:MOST_LINKS]),
@@ -165,4 +162,4 @@ def summed(calls: int, all_tries: Tries) -> str:
     if all_tries.count <= calls:
         return ""
     within = f" in {counted(calls, 'call')}" if calls > 1 else ""
-    return f"{counted(all_tries.count, 'attempt')}{within}, {told(all_tries.backoff)} backoff"
+    return f"{counted(all_tries.count, 'attempt')}{within}, {duration(all_tries.backoff)} backoff"

@@ -7,7 +7,8 @@ from typing import Final
 
 JOINERS: Final = "\u200c\u200d"  # not "printable", but ordinary in Persian, Hindi and emoji
 LONGEST: Final = 400  # characters kept of a text that is told on one line
-SHORT: Final = 0.0995  # seconds below which a tenth of a millisecond is told
+SHORTEST: Final = 0.05e-3  # seconds below which microseconds are told
+SHORT: Final = 0.0995  # and below which a tenth of a millisecond is
 MINUTE: Final = 60.0
 BREAKS: Final = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
@@ -34,7 +35,9 @@ def lines(text: str) -> Iterator[str]:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as a person reads it."""
+    """Return a duration as a person reads it, however short it is."""
+    if seconds < SHORTEST:
+        return f"{seconds * 1e6:.0f} µs" if seconds else "0 ms"
     if seconds < SHORT:
         return f"{seconds * 1e3:.1f} ms"
     if seconds < 1:

@@ -30,6 +30,14 @@ CACHED: Final = (
 SESSION: Final = (openinference.SESSION_ID, gen_ai.GEN_AI_CONVERSATION_ID)
 FIRST_CHUNK: Final = (own.SPANGLASS_STREAM_TIME_TO_FIRST_CHUNK, gen_ai.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)
 
+SPLIT: Final = (
+    ("attempts", own.SPANGLASS_TIME_ATTEMPTS),
+    ("backoff", own.SPANGLASS_TIME_BACKOFF),
+    ("body", own.SPANGLASS_TIME_BODY),
+    ("rest", own.SPANGLASS_TIME_REST),
+)
+"""Where the time of a call went, and what says so."""
+
 LOOKS: Final = frozenset(
     name
     for endpoint in (responses.RETRIEVE, responses.CANCEL, responses.COUNT)
