@@ -5,7 +5,7 @@ from datetime import date
 from types import FrameType
 from typing import Any
 
-from spanglass.plain import encode, remade
+from spanglass.plain import MOST, encode, remade
 
 NAN = float("nan")
 
@@ -29,6 +29,16 @@ def test_encode() -> None:
         == '{"twice":{"a":{"self":"…","again":"…"},"b":{"self":"…","again":"…"}}}'
     )
     assert encode(deep) == "[" * 32 + '"…"' + "]" * 32
+
+
+def test_what_is_shared_is_bounded() -> None:
+    """Of a value that holds itself, and the same things again and again, so much is encoded and no more."""
+    knot: list[Any] = []
+    for _ in range(30):
+        knot = [knot, knot]
+    knot.insert(0, knot)
+
+    assert MOST == encode(knot).count("[")
 
 
 def test_remade_numbers_cost_nothing() -> None:

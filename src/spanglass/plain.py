@@ -5,7 +5,7 @@ import decimal
 import math
 import pathlib
 import uuid
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import lru_cache
 from json import JSONEncoder
 from operator import is_
@@ -15,6 +15,7 @@ from spanglass.guard import foreign
 
 NOTHING: Mapping[str, Any] = {}
 DEPTH = 32
+MOST = 100_000  # lists and objects of a value that JSON has no word for: shared ones, met again, are many at once
 LARGEST = 2**63
 SCALARS = frozenset({bool, int, float, type(None)})
 GONE: Any = object()
@@ -85,28 +86,31 @@ def encode(value: Any) -> str:
 
 
 def _encode_plain(value: Any) -> str:
-    return _encode(_plain(value, ()))
+    return _encode(_plain(value, (), iter(range(MOST))))
 
 
-def _plain(value: Any, path: tuple[int, ...]) -> Any:
-    """Return what JSON has a word for; `path` has the identities of all that holds the value, which may be itself."""
+def _plain(value: Any, path: tuple[int, ...], room: Iterator[int]) -> Any:
+    """Return what JSON has a word for.
+
+    `path` has the identities of all that holds the value, which may be itself; each list and object takes of `room`.
+    """
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
         return value if -LARGEST <= value < LARGEST else f"{value:#x}"
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    if len(path) == DEPTH or id(value) in path:
+    if len(path) == DEPTH or id(value) in path or next(room, None) is None:
         return "…"
     inner = (*path, id(value))
     if isinstance(value, (list, tuple)):
-        return [_plain(item, inner) for item in cast("list[Any]", value)]
+        return [_plain(item, inner, room) for item in cast("list[Any]", value)]
     own = whole(value)
-    return {_key(key): _plain(own[key], inner) for key in own} or _word(value)
+    return {_key(key): _plain(own[key], inner, room) for key in own} or _word(value)
 
 
 def _key(key: Any) -> str:
-    return key if key.__class__ is str else _encode(_plain(key, ()))
+    return key if key.__class__ is str else _encode_plain(key)
 
 
 def changed(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
